@@ -58,7 +58,8 @@ const (
 type Decision struct {
 	// Action is Accept, Deny or Reject.
 	Action Action `json:"action"`
-	// Direction is the direction that decided; for an accepted flow, Ingress.
+	// Direction is the direction that decided; for an accepted flow, Ingress. Reason and Rule
+	// of an accepted flow are those of the last side that is an endpoint.
 	Direction Direction `json:"direction"`
 	Reason    Reason    `json:"reason"`
 	// Rule is the rule that decided, when Reason is ReasonRule.

@@ -41,8 +41,26 @@ type Policy struct {
 	// Isolates says, for the NetworkPolicy tier alone, in which directions a selected
 	// endpoint is denied whatever no rule accepts. Indexed by Direction.
 	Isolates [2]bool
+	// DenyAction is Reject when the document asks that its denials are answered, and Deny (or
+	// empty) otherwise. It turns the Deny rules of the policy into Reject, see RuleAction, and
+	// the default deny of the NetworkPolicy tier if every isolating policy asks for it: one
+	// policy that wants silence gets it.
+	DenyAction Action
 	// Rules are in document order. Indexed by Direction.
 	Rules [2][]Rule
+}
+
+// RuleAction is what a rule of this policy says: its action, or Reject for Deny when the policy
+// asks for answers. An action that is not known is Deny.
+func (p *Policy) RuleAction(r Rule) Action {
+	switch r.Action {
+	case Accept, Pass, Reject:
+		return r.Action
+	}
+	if p.DenyAction == Reject {
+		return Reject
+	}
+	return Deny
 }
 
 // IsolationPriority is the priority of the implicit Baseline policy of an isolated Segment:
