@@ -14,6 +14,7 @@ type Packet struct {
 
 	EtherSrc, EtherDst [6]byte
 	// EtherType is that of the frame as it stands on the wire: 0x8100 for a tagged frame.
+	// Zero stands for the type that ARP or the addresses imply.
 	EtherType uint16
 	VLANID    uint16
 
