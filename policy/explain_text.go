@@ -102,7 +102,7 @@ func ruleTraceWhy(r Rule, d Direction, f Flow, t RuleTrace) string {
 
 func peersText(r Rule) string {
 	if len(r.Peers) == 0 {
-		return "matched by an empty list"
+		return "in an empty list"
 	}
 	keys := make([]string, len(r.Peers))
 	for i, p := range r.Peers {
@@ -113,7 +113,7 @@ func peersText(r Rule) string {
 
 func portsText(r Rule) string {
 	if len(r.Ports) == 0 {
-		return "matched by an empty list"
+		return "in an empty list"
 	}
 	keys := make([]string, len(r.Ports))
 	for i, p := range r.Ports {
