@@ -21,7 +21,7 @@ func adminDialect() dialect {
 		actions: []actionWord{{"Allow", Accept}, {"Deny", Deny}, {"Pass", Pass}},
 		subject: clusterSubjectFields,
 		peers:   [2][]string{Egress: clusterEgressPeers, Ingress: clusterIngressPeers},
-		ports:   "ports", port: value.adminPort, limit: 100,
+		ports:   "ports", port: value.adminPort, limit: 100, peerLimit: 100,
 		namespaceRequired: true,
 	}
 }

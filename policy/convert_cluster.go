@@ -15,8 +15,8 @@ type dialect struct {
 	// ports is the name of the list of ports, and port reads one item of it.
 	ports string
 	port  func(value) []Port
-	// limit bounds rules, peers and ports, each as the kind's own schema does.
-	limit int
+	// limit bounds rules and ports, and peerLimit peers, as the kind's own schema does.
+	limit, peerLimit int
 	// namespaceRequired says that namespaceSelector may not be left out.
 	namespaceRequired bool
 	// logs says that a rule has a field log.
@@ -42,7 +42,7 @@ func clusterDialect() dialect {
 		actions: []actionWord{{"Accept", Accept}, {"Deny", Deny}, {"Pass", Pass}},
 		subject: clusterSubjectFields,
 		peers:   [2][]string{Egress: clusterEgressPeers, Ingress: clusterIngressPeers},
-		ports:   "protocols", limit: 25,
+		ports:   "protocols", limit: 25, peerLimit: 25,
 		port: func(v value) []Port { return v.protocolPort(clusterProtocols) },
 	}
 }
@@ -165,14 +165,14 @@ func (s dialect) rule(v value, d Direction, i int, x extras) Rule {
 	if name, ok := o.field("name"); ok {
 		r.Name = name.ruleName()
 	}
-	r.Action = s.action(o, x)
+	r.Action = s.action(o)
 	if log, ok := o.field("log"); ok {
 		r.Log, _ = enum(log, LogDenied, LogAll, LogNone)
 		log.noteLog(r.Log)
 	}
 	closed := ""
 	if at, ok := o.required(peerList(d), "at least one peer"); ok {
-		items, _ := at.list("peers", 1, s.limit)
+		items, _ := at.list("peers", 1, s.peerLimit)
 		for _, item := range items {
 			peers, why := s.peer(item, d, r.Action)
 			r.Peers = append(r.Peers, peers...)
@@ -211,7 +211,7 @@ func (r Rule) close(why string) Rule {
 	return r
 }
 
-func (s dialect) action(o object, x extras) Action {
+func (s dialect) action(o object) Action {
 	words := make([]string, len(s.actions))
 	for i, a := range s.actions {
 		words[i] = a.word
@@ -225,9 +225,6 @@ func (s dialect) action(o object, x extras) Action {
 		return Deny
 	}
 	for _, a := range s.actions {
-		if a.word == word && a.action == Deny {
-			return x.denyAction
-		}
 		if a.word == word {
 			return a.action
 		}

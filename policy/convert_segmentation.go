@@ -17,7 +17,7 @@ func segmentationDialect() dialect {
 			{"Pass", Pass}},
 		subject: segmentationSubject,
 		peers:   [2][]string{segmentationPeers, segmentationPeers},
-		ports:   "protocols", limit: 100, logs: true,
+		ports:   "protocols", limit: 100, peerLimit: 50, logs: true,
 		port: func(v value) []Port { return v.protocolPort(segmentationProtocols) },
 	}
 }

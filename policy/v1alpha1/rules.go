@@ -24,7 +24,7 @@ type IngressRule struct {
 	// From are the sources; one of them must match.
 	//
 	// +validation:MinItems=1
-	// +validation:MaxItems=100
+	// +validation:MaxItems=50
 	From []Peer `json:"from"`
 	// Protocols narrow the rule; one of them must match. Without them every protocol matches.
 	//
@@ -54,7 +54,7 @@ type EgressRule struct {
 	// To are the destinations; one of them must match.
 	//
 	// +validation:MinItems=1
-	// +validation:MaxItems=100
+	// +validation:MaxItems=50
 	To []Peer `json:"to"`
 	// Protocols narrow the rule; one of them must match. Without them every protocol matches.
 	//
