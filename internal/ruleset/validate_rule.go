@@ -17,16 +17,42 @@ func (ix *index) validateChain(c *Chain) error {
 		if len(r.Statements) == 0 {
 			return fmt.Errorf("rule %d: is empty", i)
 		}
-		for j, s := range r.Statements {
-			if err := ix.validateStatement(s); err != nil {
-				return fmt.Errorf("rule %d: %w", i, err)
-			}
-			if j < len(r.Statements)-1 && ends(s) {
-				return fmt.Errorf("rule %d: goes on after its verdict", i)
-			}
+		if err := ix.validateRule(r); err != nil {
+			return fmt.Errorf("rule %d: %w", i, err)
 		}
 	}
 	return nil
+}
+
+func (ix *index) validateRule(r Rule) error {
+	protocol := false // whether one transport protocol has been asked for
+	for i, s := range r.Statements {
+		if err := ix.validateStatement(s); err != nil {
+			return err
+		}
+		if i < len(r.Statements)-1 && ends(s) {
+			return errors.New("goes on after its verdict")
+		}
+		if comparesTuplePort(s) && !protocol {
+			return errors.New("nft 1.0.6 cannot read a conntrack port without a protocol before it")
+		}
+		if c, ok := s.(Compare); ok && !c.Not && (c.Field == L4Proto || c.Field == IPProtocol) {
+			protocol = true
+		}
+	}
+	return nil
+}
+
+// comparesTuplePort tells whether nft has to read a conntrack port as a literal.
+func comparesTuplePort(s Statement) bool {
+	f := fieldCount
+	switch s := s.(type) {
+	case Compare:
+		f = s.Field
+	case OneOf:
+		f = s.Field
+	}
+	return f == CTReplyPort || f == CTOrigPort
 }
 
 // ends tells whether nothing can stand after the statement in a rule.
