@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package nft
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	rs "github.com/bulkhead-net/bulkhead/internal/ruleset"
+)
+
+// Errors wrap the kernel's error number, so that errors.Is tells fs.ErrNotExist (deleted what
+// is not there, or referred to it), fs.ErrExist (added what is there) and fs.ErrPermission.
+var (
+	// ErrUnknownOutcome says that a transaction was handed to the kernel and its answer was
+	// lost: it may be in force or not. Read the generation back.
+	ErrUnknownOutcome = errors.New("outcome unknown")
+
+	// ErrNotSupported says that this kernel lacks a feature that the operation uses.
+	ErrNotSupported = fmt.Errorf("not supported by this kernel: %w", errors.ErrUnsupported)
+
+	// ErrInterrupted says that the kernel's state changed during every attempt to read it.
+	ErrInterrupted = errors.New("changed while it was read")
+)
+
+const (
+	maskCapped = unix.NLM_F_CAPPED
+	maskTLVs   = unix.NLM_F_ACK_TLVS
+)
+
+// refusal is the kernel's answer to a message as an error that names the operation.
+func (b *batch) refusal(m message, index int) error {
+	err := m.errorCode()
+	if index < 0 {
+		return fmt.Errorf("transaction: %w", err)
+	}
+	p := b.msgs[index]
+	op := b.ops[p.op]
+	name := opName(op)
+	culprit := b.culprit(p.at, m)
+	switch {
+	case errors.Is(err, unix.EOPNOTSUPP), missingType(op, culprit, err):
+		if culprit != "" {
+			name += ": " + culprit
+		}
+		return fmt.Errorf("%s: %w", name, ErrNotSupported)
+	case culprit != "":
+		return fmt.Errorf("%s: %s: %w", name, culprit, err)
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// missingType recognises expressions that the kernel does not have: it says "no such file",
+// as it does for a set that a lookup does not find.
+func missingType(op rs.Op, culprit string, err error) bool {
+	if op.Kind != rs.AddRules || !errors.Is(err, unix.ENOENT) {
+		return false
+	}
+	switch culprit {
+	case "", "lookup", "dynset", "objref", "immediate":
+		return false
+	}
+	return true
+}
+
+// culprit is the name of the expression at which the kernel's answer points, or nothing.
+func (b *batch) culprit(at int, m message) string {
+	const fixed = 4 + unix.SizeofNlMsghdr // error number, header of the request
+	if m.flags&maskTLVs == 0 || m.flags&maskCapped == 0 || len(m.data) < fixed {
+		return ""
+	}
+	tlvs, _ := parseAttrs(m.data[fixed:])
+	offset := find(tlvs, unix.NLMSGERR_ATTR_OFFS)
+	if len(offset) != 4 {
+		return ""
+	}
+	from := at + int(binary.NativeEndian.Uint32(offset))
+	if from+unix.SizeofNlAttr > len(b.buf) {
+		return ""
+	}
+	n := int(binary.NativeEndian.Uint16(b.buf[from:]))
+	typ := binary.NativeEndian.Uint16(b.buf[from+2:]) &^ unix.NLA_F_NESTED
+	isRule := binary.NativeEndian.Uint16(b.buf[at+4:])&0xff == unix.NFT_MSG_NEWRULE
+	if !isRule || typ != unix.NFTA_LIST_ELEM || n < unix.SizeofNlAttr || from+n > len(b.buf) {
+		return ""
+	}
+	inner, _ := parseAttrs(b.buf[from+unix.SizeofNlAttr : from+n])
+	return findString(inner, unix.NFTA_EXPR_NAME)
+}
