@@ -45,6 +45,8 @@ func (n *Net) AttachBridged(t testing.TB, c *Container, bridge string, p Plug) A
 	}
 	c.AddAddresses(t, a.Interface, p.Addresses...)
 	c.defaultRoutes(t, a.Interface, p.Gateways)
+	n.settle(t, bridge)
+	c.settle(t, a.Interface)
 	return a
 }
 
@@ -64,6 +66,8 @@ func (n *Net) AttachRouted(t testing.TB, c *Container, p Plug) Attachment {
 		c.AddRoute(t, a.Interface, hostPrefix(netip.MustParseAddr(g)), "")
 	}
 	c.defaultRoutes(t, a.Interface, p.Gateways)
+	n.settle(t, a.HostInterface)
+	c.settle(t, a.Interface)
 	return a
 }
 

@@ -13,16 +13,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SendRaw sends one Ethernet frame out of a link of the namespace, as it is.
-func (n *Namespace) SendRaw(t testing.TB, link string, frame []byte) {
+// SendRaw sends Ethernet frames out of a link of the namespace, as they are.
+func (n *Namespace) SendRaw(t testing.TB, link string, frames ...[]byte) {
 	t.Helper()
 	f, err := n.packetSocket(link, 0)
 	if err != nil {
 		t.Fatalf("%s: send on %s: %v", n.Name, link, err)
 	}
 	defer f.Close()
-	if _, err := f.Write(frame); err != nil {
-		t.Fatalf("%s: send on %s: %v", n.Name, link, err)
+	for _, frame := range frames {
+		if _, err := f.Write(frame); err != nil {
+			t.Fatalf("%s: send on %s: %v", n.Name, link, err)
+		}
 	}
 }
 

@@ -157,3 +157,24 @@ func TestOpenFlow(t *testing.T) {
 		c.Close()
 	}
 }
+
+// TestNoWarmUp attaches and sends at once, many times: the first packet must arrive.
+func TestNoWarmUp(t *testing.T) {
+	for range 10 {
+		for _, build := range []func(*testing.T) pair{bridgedPair, routedPair} {
+			p := build(t)
+			for _, addr := range p.at.Addresses {
+				if err := p.a.Ping(addr.String(), 0); err != nil {
+					t.Errorf("first packet to %s: got %v, want success", addr, err)
+				}
+			}
+			gateway := "fd00:1::1"
+			if p.at.Bridge == "" {
+				gateway = "fd00:2::1"
+			}
+			if err := p.a.Ping(gateway, 0); err != nil {
+				t.Errorf("first packet to gateway: got %v, want success", err)
+			}
+		}
+	}
+}
