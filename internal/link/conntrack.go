@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package link
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// forgetRounds bounds the passes of one call. The second normally finds nothing; a peer that
+// keeps sending through an open path makes new entries, and then the caller must know.
+const forgetRounds = 5
+
+// ErrStillTracked says that matching entries appeared as fast as they were deleted.
+var ErrStillTracked = errors.New("conntrack entries keep coming back")
+
+// ForgetAddress deletes every conntrack entry, in any zone, that has one of the addresses as
+// source or destination of its original or its reply tuple: an address translated entry has a
+// container's address in the reply tuple alone. It returns how many it deleted, and nil only
+// after a dump without any.
+func (c *Conn) ForgetAddress(addrs []netip.Addr) (int, error) {
+	if len(addrs) == 0 {
+		return 0, nil
+	}
+	wanted := make(map[netip.Addr]bool, len(addrs))
+	for _, a := range addrs {
+		wanted[a.Unmap().WithZone("")] = true
+	}
+	n, err := c.forget(nil, func(e entry) bool { return e.involves(wanted) }, c.deleteEach)
+	if err != nil {
+		return n, fmt.Errorf("conntrack: forget %v: %w", addrs, err)
+	}
+	return n, nil
+}
+
+// ForgetMark deletes every conntrack entry whose mark, cut to mask, equals mark, in one pass
+// of the kernel. It returns how many it deleted, and nil only after a dump without any. A
+// mask of 0, which would match every entry of the host, is an error.
+func (c *Conn) ForgetMark(mark, mask uint32) (int, error) {
+	if mask == 0 || mark&^mask != 0 {
+		return 0, fmt.Errorf("conntrack: forget mark %#x/%#x: mark outside of mask", mark, mask)
+	}
+	filter := append(attribute(ctaMark, be32(mark)), attribute(ctaMarkMask, be32(mask))...)
+	match := func(e entry) bool { return e.mark&mask == mark }
+	n, err := c.forget(filter, match, func(found []entry, filtered bool) (int, error) {
+		if !filtered {
+			// A kernel that ignores the filter in a dump would flush everything here.
+			return c.deleteEach(found, filtered)
+		}
+		return len(found), c.remove(unix.AF_UNSPEC, filter)
+	})
+	if err != nil {
+		return n, fmt.Errorf("conntrack: forget mark %#x/%#x: %w", mark, mask, err)
+	}
+	return n, nil
+}
+
+// forget dumps, deletes what matches and dumps again until nothing matches. Deleting is told
+// whether the kernel's filter let nothing else through.
+func (c *Conn) forget(filter []byte, match func(entry) bool,
+	remove func(found []entry, filtered bool) (int, error)) (int, error) {
+	total := 0
+	for range forgetRounds {
+		found, others, err := c.find(filter, match)
+		if err != nil || len(found) == 0 {
+			return total, err
+		}
+		n, err := remove(found, others == 0)
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	found, _, err := c.find(filter, match)
+	if err == nil && len(found) > 0 {
+		err = fmt.Errorf("%d entries after %d rounds: %w", len(found), forgetRounds,
+			ErrStillTracked)
+	}
+	return total, err
+}
+
+// find returns the entries that match, and the number of those that do not.
+func (c *Conn) find(filter []byte, match func(entry) bool) (found []entry, others int, err error) {
+	err = c.conntrack.dump(netlink.Message{
+		Header: netlink.Header{Type: ctGet},
+		Data:   append(nfHeader(unix.AF_UNSPEC), filter...),
+	}, func() { found, others = nil, 0 }, func(b []byte) {
+		e, ok := parseEntry(b)
+		if ok && match(e) {
+			found = append(found, e.clone())
+			return
+		}
+		others++
+	})
+	return found, others, err
+}
+
+// deleteEach deletes the entries one by one. Each is named by its id too, so that a new flow
+// with the same tuple is not taken for it.
+func (c *Conn) deleteEach(found []entry, _ bool) (int, error) {
+	n := 0
+	for _, e := range found {
+		err := c.remove(e.family, e.name())
+		if errors.Is(err, unix.ENOENT) {
+			continue // it expired meanwhile
+		}
+		if err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+func (c *Conn) remove(family byte, what []byte) error {
+	_, err := c.conntrack.request(netlink.Message{
+		Header: netlink.Header{Type: ctDelete, Flags: netlink.Request | netlink.Acknowledge},
+		Data:   append(nfHeader(family), what...),
+	})
+	return err
+}
