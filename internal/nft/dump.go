@@ -4,6 +4,7 @@ package nft
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -22,14 +23,24 @@ const readAttempts = 20
 func (k *Kernel) dump(typ uint16, family byte, body attrs) ([]message, error) {
 	k.reader.mu.Lock()
 	defer k.reader.mu.Unlock()
+	var ms []message
+	err := retry(func() error {
+		var err error
+		ms, err = k.reader.request(typ, unix.NLM_F_DUMP, family, body)
+		return err
+	})
+	return ms, err
+}
+
+// retry runs read until it is not interrupted. read must begin anew each time.
+func retry(read func() error) error {
 	for attempt := range readAttempts {
 		time.Sleep(time.Duration(attempt) * time.Millisecond)
-		ms, err := k.reader.request(typ, unix.NLM_F_DUMP, family, body)
-		if !errors.Is(err, ErrInterrupted) {
-			return ms, err
+		if err := read(); !errors.Is(err, ErrInterrupted) {
+			return err
 		}
 	}
-	return nil, ErrInterrupted
+	return ErrInterrupted
 }
 
 // get asks a question that has one answer.
@@ -97,22 +108,18 @@ func (k *Kernel) generationID() (uint32, error) {
 // snapshot runs read until nothing was committed while it ran, so that what it collects over
 // several requests was in force at one moment. read must begin anew each time.
 func (k *Kernel) snapshot(read func() error) error {
-	for attempt := range readAttempts {
-		time.Sleep(time.Duration(attempt) * time.Millisecond)
+	return retry(func() error {
 		before, err := k.generationID()
 		if err != nil {
 			return err
 		}
 		readErr := read()
 		after, err := k.generationID()
-		if err != nil {
-			return err
+		if err == nil && before != after {
+			err = ErrInterrupted
 		}
-		if before == after {
-			return readErr
-		}
-	}
-	return ErrInterrupted
+		return cmp.Or(err, readErr)
+	})
 }
 
 // tables is the families in which a table of ours exists.

@@ -54,9 +54,15 @@ func (b *batch) refusal(m message, index int) error {
 }
 
 // missingType recognises expressions that the kernel does not have: it says "no such file",
-// as it does for a set that a lookup does not find.
+// as it does for a set that a lookup does not find, and "protocol error" for conntrack in a
+// family that has none.
 func missingType(op rs.Op, culprit string, err error) bool {
-	if op.Kind != rs.AddRules || !errors.Is(err, unix.ENOENT) {
+	switch {
+	case op.Kind != rs.AddRules:
+		return false
+	case errors.Is(err, unix.EPROTO):
+		return true
+	case !errors.Is(err, unix.ENOENT):
 		return false
 	}
 	switch culprit {

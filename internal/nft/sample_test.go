@@ -218,3 +218,9 @@ func sampleBridge() Table {
 					drop)}},
 		}}
 }
+
+func within(f Field, prefix string) Statement {
+	return InPrefix{Field: f, Prefix: netip.MustParsePrefix(prefix)}
+}
+
+func inSet(f Field, set string) Statement { return Lookup{Fields: []Field{f}, Set: set} }

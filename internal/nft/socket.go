@@ -82,10 +82,20 @@ func (s *socket) configure() error {
 			return err
 		}
 	}
-	if err := s.conn.SetWriteBuffer(socketBuffer); err != nil {
-		return err
+	return errors.Join(s.setOption(unix.SO_SNDBUFFORCE, socketBuffer),
+		s.setOption(unix.SO_RCVBUFFORCE, socketBuffer))
+}
+
+// setOption sets the size of a buffer beyond the system's limit, which needs CAP_NET_ADMIN.
+// The library would quietly settle for less.
+func (s *socket) setOption(option, value int) error {
+	var err error
+	if rawErr := s.raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, option, value)
+	}); rawErr != nil {
+		return rawErr
 	}
-	return s.conn.SetReadBuffer(socketBuffer)
+	return os.NewSyscallError("setsockopt", err)
 }
 
 // send gives one datagram to the kernel, which works it off before it returns. An error means
