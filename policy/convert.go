@@ -70,7 +70,7 @@ func denyAll(r Rule, why string) Rule {
 // nameOr gives a policy whose name could not be read a name of its own, so that two of them
 // remain two.
 func nameOr(r Ref, at Position) Ref {
-	if r.Name != "" {
+	if r.isNamed() {
 		return r
 	}
 	h := fnv.New32a()

@@ -2,7 +2,10 @@
 
 package policy
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // dialect is in what the cluster-scoped kinds differ; all else they share.
 type dialect struct {
@@ -176,9 +179,7 @@ func (s dialect) rule(v value, d Direction, i int, x extras) Rule {
 		for _, item := range items {
 			peers, why := s.peer(item, d, r.Action)
 			r.Peers = append(r.Peers, peers...)
-			if why != "" {
-				closed = why
-			}
+			closed = joinReasons(closed, why)
 		}
 	}
 	r.AnyPort = o.isAbsent(s.ports)
@@ -190,6 +191,13 @@ func (s dialect) rule(v value, d Direction, i int, x extras) Rule {
 	}
 	v.warnNamedPort(r, d)
 	return r.close(closed)
+}
+
+func joinReasons(all, why string) string {
+	if all == "" || strings.Contains(all, why) {
+		return cmp.Or(all, why)
+	}
+	return all + ", " + why
 }
 
 func (o object) isAbsent(name string) bool {

@@ -2,7 +2,11 @@
 
 package policy
 
-import "k8s.io/apimachinery/pkg/util/validation"
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
 
 var (
 	networkPolicySpecFields    = []string{"podSelector", "policyTypes", "ingress", "egress"}
@@ -244,7 +248,7 @@ func (v value) networkPolicyPort() []Port {
 func (v value) endPort(first uint16) uint16 {
 	last, ok := v.portNumber()
 	if ok && last < first {
-		v.wrong("a number not below port")
+		v.wrong(fmt.Sprintf("a number not below port (%d)", first))
 	}
 	return last
 }

@@ -99,7 +99,7 @@ func (o object) checkName(k *kind) {
 	}
 	switch {
 	case len(faults) > 0:
-		v.wrong("a name: " + faults[0])
+		v.wrong("a name: " + brief(faults[0]))
 	case k.name == KindBaselineAdminNetworkPolicy && s != "default":
 		v.wrong(`"default", the one name of this kind`)
 	}
@@ -113,7 +113,7 @@ func (v value) checkNamespace(k *kind) {
 		v.wrong("no namespace: a " + k.name + " belongs to no namespace")
 	default:
 		if faults := validation.IsDNS1123Label(s); len(faults) > 0 {
-			v.wrong("a namespace: " + faults[0])
+			v.wrong("a namespace: " + brief(faults[0]))
 		}
 	}
 }

@@ -78,8 +78,9 @@ func (v value) boolean() (is, ok bool) {
 	return false, false
 }
 
-// list reads a list of low to high items; high 0 means no bound but the document's. An item
-// that is null is an error: the API server would read "- " as {}, which matches everything.
+// list reads a list of low (0 or 1) to high items; high 0 means no bound but the document's.
+// An item that is null is an error: the API server would read "- " as {}, which matches
+// everything.
 func (v value) list(what string, low, high int) ([]value, bool) {
 	n := v.target()
 	if n.Kind != yaml.SequenceNode {
@@ -87,7 +88,7 @@ func (v value) list(what string, low, high int) ([]value, bool) {
 		return nil, false
 	}
 	if len(n.Content) < low {
-		v.reject("an empty list", fmt.Sprintf("at least %d of %s", low, what))
+		v.reject("an empty list", "a list of "+what+" with at least one")
 		return nil, false
 	}
 	if high > 0 && len(n.Content) > high {
@@ -98,7 +99,7 @@ func (v value) list(what string, low, high int) ([]value, bool) {
 	for i, item := range n.Content {
 		at := value{doc: v.doc, node: item, path: fmt.Sprintf("%s[%d]", v.path, i)}
 		if at.isNull() {
-			at.reject("null", "an item of "+what)
+			at.reject("null", "no empty item in a list of "+what)
 			clean = false
 			continue
 		}

@@ -61,7 +61,7 @@ func (v value) labels() map[string]string {
 
 func (v value) labelKey(key string) {
 	if faults := validation.IsQualifiedName(key); len(faults) > 0 {
-		v.reject(quoted(key), "a label key: "+faults[0])
+		v.reject(quoted(key), "a label key: "+brief(faults[0]))
 	}
 }
 
@@ -71,7 +71,7 @@ func (v value) labelValue() (string, bool) {
 		return "", false
 	}
 	if faults := validation.IsValidLabelValue(s); len(faults) > 0 {
-		v.wrong("a label value: " + faults[0])
+		v.wrong("a label value: " + brief(faults[0]))
 		return "", false
 	}
 	return s, true

@@ -10,7 +10,7 @@ import (
 // suggestion returns ` (did you mean "x"?)` for the accepted word that is nearest to the one
 // found, or nothing when none is near.
 func suggestion(found string, accepted []string) string {
-	best, bestDistance := "", 2+len(found)/5
+	best, bestDistance := "", 1+len(found)/5
 	for _, word := range accepted {
 		if strings.EqualFold(word, found) {
 			best = word

@@ -37,12 +37,16 @@ func kinds() []*kind {
 	}
 }
 
-func kindNames() []string {
+// kindNames are the kinds accepted here; a List holds no Lists.
+func (d *document) kindNames() []string {
 	var names []string
 	for _, k := range kinds() {
 		names = append(names, k.name)
 	}
-	return append(names, "List")
+	if d.path == "" {
+		names = append(names, "List")
+	}
+	return names
 }
 
 func kindNamed(name string) *kind {

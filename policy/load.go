@@ -79,7 +79,7 @@ func (l *loader) add(d *document) {
 	case d.kind == nil:
 		l.unreadable[d.file] = true
 		l.report(d)
-	case d.ref.Name == "":
+	case !d.ref.isNamed():
 		l.unreadable[d.file] = true
 		l.documents = append(l.documents, d)
 	default:

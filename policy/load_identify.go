@@ -20,12 +20,12 @@ func (d *document) identify() (items []*document, isList bool) {
 	}
 	name, k := "", d.implied
 	if v, given := o.field("kind"); given {
-		if name, ok = v.text(oneOf(kindNames())); !ok {
+		if name, ok = v.text(oneOf(d.kindNames())); !ok {
 			return nil, false
 		}
 		k = kindNamed(name)
 	} else if k == nil {
-		o.lacks("kind", oneOf(kindNames()))
+		o.lacks("kind", oneOf(d.kindNames()))
 		return nil, false
 	}
 	if k == nil && d.path == "" {
@@ -34,7 +34,7 @@ func (d *document) identify() (items []*document, isList bool) {
 		}
 	}
 	if k == nil {
-		o.fields["kind"].wrong(oneOf(kindNames()) + suggestion(name, kindNames()))
+		o.fields["kind"].wrong(oneOf(d.kindNames()) + suggestion(name, d.kindNames()))
 		return nil, false
 	}
 	if !o.checkVersion(k) {

@@ -16,7 +16,7 @@ func (d *document) read() draft {
 // replace finds what stands in the place of a rejected document.
 func (l *loader) replace(d *document, w draft) {
 	last := slices.IndexFunc(l.lastGood, func(g Document) bool {
-		return g.Ref == d.ref && d.ref.Name != ""
+		return g.Ref == d.ref
 	})
 	if last >= 0 {
 		good := l.lastGood[last]
@@ -56,7 +56,7 @@ func (l *loader) restore(good Document) bool {
 
 // closeFor closes the subjects of a rejected document of which no version is stored.
 func (l *loader) closeFor(d *document, w draft) {
-	if w.segment != nil && d.ref.Name != "" {
+	if w.segment != nil && d.ref.isNamed() {
 		entry := &segmentEntry{position: d.position(d.node), readable: w.subjectRead}
 		l.segments[d.ref.Name] = entry
 		if w.subjectRead {
@@ -65,9 +65,9 @@ func (l *loader) closeFor(d *document, w draft) {
 	}
 	closed := w.closed()
 	switch {
-	case closed != nil && w.segment != nil && d.ref.Name == "":
-		closed = nil
-		fallthrough
+	case w.segment != nil && !d.ref.isNamed():
+		d.root().warn("rejected: a Segment without a name cannot be closed")
+		return
 	case closed == nil:
 		d.root().warn("rejected, and no earlier version is stored: %s", w.unclosed())
 	case closed.Mode == Audit:

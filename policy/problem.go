@@ -44,8 +44,11 @@ func (p Problem) String() string {
 	if p.Severity != SeverityError && p.Severity != "" {
 		b.WriteString(": " + string(p.Severity))
 	}
-	if p.Ref.Kind != "" {
+	switch {
+	case p.Ref.Kind != "" && p.Ref.Name != "":
 		b.WriteString(": " + printable(p.Ref.String()))
+	case p.Ref.Kind != "":
+		b.WriteString(": " + printable(p.Ref.Kind))
 	}
 	if p.Field != "" {
 		b.WriteString(": " + printable(p.Field))

@@ -45,7 +45,7 @@ func (v value) portName() (string, bool) {
 		if decimal.MatchString(s) {
 			hint = "; a number is written without quotes"
 		}
-		v.wrong("the name of a container port: " + faults[0] + hint)
+		v.wrong("the name of a container port: " + brief(faults[0]) + hint)
 		return "", false
 	}
 	return s, true
