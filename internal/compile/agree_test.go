@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package compile
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/bulkhead-net/bulkhead/internal/ruleset"
+	"github.com/bulkhead-net/bulkhead/policy"
+)
+
+var (
+	agreeSeed      = flag.Uint64("agree.seed", 0, "seed of TestAgree; 0 for a random one")
+	agreeDecisions = flag.Int("agree.decisions", 120000, "decisions that TestAgree compares")
+)
+
+const flowsPerSet = 100
+
+// bench is one random world: policies, endpoints, and the rules compiled from them.
+type bench struct {
+	input  Input
+	tracer *ruleset.Tracer
+	stamp  Stamp
+}
+
+func newBench(t testing.TB, in Input, fault func(*ruleset.Ruleset)) *bench {
+	t.Helper()
+	b := &bench{input: in, stamp: Stamp{Generation: 1, Epoch: 7}}
+	r, _ := Compile(in)
+	r = in.Config.Stamped(r, b.stamp)
+	if fault != nil {
+		fault(r)
+	}
+	tracer, err := ruleset.NewTracer(r)
+	if err != nil {
+		t.Fatalf("compiled ruleset: %v", err)
+	}
+	b.tracer = tracer
+	return b
+}
+
+// want is what the rules must do with the first packet of a flow that policy decides so.
+func want(t trip, d policy.Decision) ruleset.Outcome {
+	switch {
+	case d.Action == policy.Accept:
+		return ruleset.Accepted
+	case d.Action == policy.Reject && !t.flow.From.Host:
+		return ruleset.Rejected
+	}
+	// From the own node: postrouting can drop but not reject.
+	return ruleset.Dropped
+}
+
+// here is what the law asks of this node: the sides that are attached to it. Another node
+// answers for its own.
+func here(law *policy.Set, t trip) policy.Decision {
+	switch {
+	case t.flow.From.Endpoint != nil && t.from == nil:
+		return law.EvaluateDirection(policy.Ingress, t.flow)
+	case t.flow.To.Endpoint != nil && t.to == nil:
+		return law.EvaluateDirection(policy.Egress, t.flow)
+	}
+	return law.Evaluate(t.flow)
+}
+
+// disagreement compares the law with the rules for one flow: its first packet, a packet of an
+// accepted flow on the fast path, and a reply packet of the same flow after the epoch has gone
+// by. It returns an empty text when all three agree.
+func (b *bench) disagreement(law *policy.Set, t trip) (policy.Decision, string) {
+	decision := here(law, t)
+	path, p := t.first(0)
+	result := b.tracer.Walk(path, p)
+	if result.Verdict != want(t, decision) {
+		return decision, b.report(t, decision, result, "first packet")
+	}
+	live := b.input.Config.mark(b.stamp.Epoch)
+	if decision.Action == policy.Accept && p.CT.Mark != live {
+		return decision, b.report(t, decision, result, "mark of an accepted flow")
+	}
+	if decision.Action != policy.Accept && p.CT.Mark == live {
+		return decision, b.report(t, decision, result, "mark of a denied flow")
+	}
+	path, p = t.reply(b.input.Config.mark(b.stamp.Epoch - 1))
+	result = b.tracer.Walk(path, p)
+	if (result.Verdict == ruleset.Accepted) != (decision.Action == policy.Accept) {
+		return decision, b.report(t, decision, result, "reply of an old epoch")
+	}
+	return decision, ""
+}
+
+func (b *bench) report(t trip, d policy.Decision, r ruleset.Result, what string) string {
+	text := fmt.Sprintf("%s: %+v\n from %+v\n to %+v\n law: %s (%s)\n rules: %s\n", what, t.flow,
+		t.from, t.to, d.Action, d.Why, r.Verdict)
+	for _, s := range r.Steps {
+		text += "   " + s.String() + "\n"
+	}
+	return text
+}
+
+func randomInput(d dice) Input {
+	return Input{Policies: d.policies(), Endpoints: d.endpoints(), Config: DefaultConfig()}
+}
+
+// TestAgree holds the law and the compiled rules together over random policies, endpoints and
+// packets.
+func TestAgree(t *testing.T) {
+	seed := *agreeSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	d := dice{rand.New(rand.NewPCG(seed, 0))}
+	histogram := map[string]int{}
+	for done := 0; done < *agreeDecisions; done += flowsPerSet {
+		in := randomInput(d)
+		b := newBench(t, in, nil)
+		for range flowsPerSet {
+			decision, bad := b.disagreement(in.Policies, d.flow(in.Endpoints))
+			if bad != "" {
+				t.Fatalf("seed %d: %s", seed, bad)
+			}
+			histogram[bucket(decision)]++
+		}
+	}
+	t.Logf("seed %d: %d decisions, 0 disagreements: %v", seed, *agreeDecisions, histogram)
+	for _, name := range []string{"accept", "explicit deny", "default deny"} {
+		if histogram[name]*100 < *agreeDecisions*15 {
+			t.Errorf("%s: got %d of %d decisions, want at least 15 %%", name, histogram[name],
+				*agreeDecisions)
+		}
+	}
+}
+
+func bucket(d policy.Decision) string {
+	switch {
+	case d.Action == policy.Accept:
+		return "accept"
+	case d.Reason == policy.ReasonDefaultDeny:
+		return "default deny"
+	}
+	return "explicit deny"
+}
+
+// FuzzAgree lets the fuzzer choose the seed.
+func FuzzAgree(f *testing.F) {
+	f.Add(uint64(1))
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		d := dice{rand.New(rand.NewPCG(seed, 1))}
+		in := randomInput(d)
+		b := newBench(t, in, nil)
+		for range flowsPerSet {
+			if _, bad := b.disagreement(in.Policies, d.flow(in.Endpoints)); bad != "" {
+				t.Fatal(bad)
+			}
+		}
+	})
+}

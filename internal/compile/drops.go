@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package compile
+
+import (
+	"slices"
+
+	"github.com/bulkhead-net/bulkhead/internal/ruleset"
+	"github.com/bulkhead-net/bulkhead/policy"
+)
+
+// ipDrops are the reasons of what the IP tables drop whatever the policy.
+var ipDrops = []string{
+	"spoof", "quarantine", "options", "invalid", "untracked", "midstream", "related", "redirect",
+	"multicast", "loopback", "link-local", "encapsulation", "isolated", "published",
+}
+
+// staticDrops writes a chain for each reason: log, count, drop, three rules apart.
+func (c *compiler) staticDrops(t *table, f family) {
+	for _, reason := range ipDrops {
+		t.counters["drop-"+reason] = true
+		t.chain("drop-"+reason,
+			c.logRule(f, "-", "-", reason),
+			rule(ruleset.CounterRef{Name: "drop-" + reason}, drop()))
+	}
+}
+
+// countChains note refused packets per flow: detail beside the permanent counters. The sets
+// are keyed as the flow began, so a reply packet swaps ends. A new key is inserted only within
+// its endpoint's own rate: a scanner fills its share, not the set.
+func (c *compiler) countChains(t *table, f family) {
+	for _, d := range []policy.Direction{policy.Egress, policy.Ingress} {
+		name := d.String()
+		overflow := "overflow-" + name
+		t.counters[overflow] = true
+		there := noted{f.saddr, f.daddr, ruleset.DestPort}
+		back := noted{f.daddr, f.saddr, ruleset.SourcePort}
+		t.chain("count-"+name, slices.Concat(
+			list(rule(reply(), goTo("count-"+name+"-reply"))),
+			there.rules(name),
+			list(rule(ruleset.CounterRef{Name: overflow})),
+		)...)
+		t.chain("count-"+name+"-reply", slices.Concat(
+			back.rules(name),
+			list(rule(ruleset.CounterRef{Name: overflow})),
+		)...)
+	}
+}
+
+// noted are the packet's fields that hold the flow's client, server and service port.
+type noted struct{ client, server, port ruleset.Field }
+
+func (n noted) rules(direction string) []ruleset.Rule {
+	subject := n.client
+	if direction == policy.Ingress.String() {
+		subject = n.server
+	}
+	within := ruleset.Update{Set: "insert-limit", Fields: []ruleset.Field{subject},
+		Limit: &ruleset.Rate{PerSecond: 64, Burst: 512}}
+	var out []ruleset.Rule
+	for _, ported := range []bool{true, false} {
+		match := ruleset.OneOf{Field: ruleset.L4Proto, Values: protocolKeys(portProtocols...),
+			Not: !ported}
+		set := "denied-" + direction
+		key := []ruleset.Field{n.client, n.server, ruleset.L4Proto, n.port}
+		if !ported {
+			set, key = set+"-other", key[:3]
+		}
+		insert := ruleset.Update{Set: set, Fields: key}
+		out = append(out,
+			rule(match, in(set, key...), insert, giveBack()),
+			rule(match, within, insert, giveBack()))
+	}
+	return out
+}

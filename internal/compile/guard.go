@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package compile
+
+import (
+	"slices"
+
+	"github.com/bulkhead-net/bulkhead/internal/ruleset"
+	"github.com/bulkhead-net/bulkhead/policy"
+)
+
+// Priorities of our base chains (linux/netfilter_ipv4.h, linux/netfilter_bridge.h).
+const (
+	// guardPriority is before defragmentation (-400) and conntrack (-200): a forged first
+	// fragment would join another sender's genuine second one, a forged packet would seed the
+	// reply entry that opens a default deny.
+	guardPriority = -450
+	// filterPriority is filter - 10: destination NAT has happened.
+	filterPriority = -10
+	// postroutingPriority is srcnat - 10: the source is still the true one.
+	postroutingPriority = 90
+)
+
+// DHCP and DHCPv6 ports (RFC 2131, RFC 8415).
+const (
+	dhcpServer   = 67
+	dhcpClient   = 68
+	dhcp6Client  = 546
+	dhcp6Server  = 547
+	mldQuery     = 130
+	mldReport    = 131
+	mldDone      = 132
+	routerSol    = 133
+	routerAdv    = 134
+	neighbourSol = 135
+	neighbourAdv = 136
+	ndRedirect   = 137
+	mld2Report   = 143
+	icmpRedirect = 5
+	protoIGMP    = 2
+)
+
+// guard is anti-spoofing at layer 3: a packet from a managed interface must carry an address
+// that is bound to that interface. An allow-list: what is not named is dropped.
+func (c *compiler) guard(t *table, f family) {
+	t.base("guard", ruleset.Prerouting, guardPriority, slices.Concat(
+		list(
+			rule(in("bind", ruleset.IIFName, f.saddr), goTo("guard-bound")),
+			rule(in("routed", ruleset.IIFName), goTo("guard-routed")),
+		),
+		c.managedIn(goTo("guard-unknown")),
+		// An address of ours that arrives from anywhere else is forged.
+		list(rule(in("addresses", f.saddr), goTo("drop-spoof"))),
+	)...)
+	t.chain("guard-bound", guardBound(f)...)
+	t.chain("guard-routed",
+		rule(jump("guard-unaddressed")),
+		rule(goTo("drop-spoof")))
+	t.chain("guard-unknown",
+		rule(jump("guard-unaddressed")),
+		rule(in("addresses", f.saddr), goTo("drop-spoof")),
+		rule(goTo("drop-quarantine")))
+	t.chain("guard-unaddressed", guardUnaddressed(f)...)
+}
+
+// guardBound stops source routing, which would carry a packet past the address it is judged by.
+func guardBound(f family) []ruleset.Rule {
+	if f.v6() {
+		return list(
+			rule(ruleset.RoutingHeader{}, goTo("drop-options")),
+			rule(accept()))
+	}
+	return list(
+		rule(is(ruleset.IPHdrLength, ruleset.Byte(5)), accept()),
+		// IGMP carries the router alert option (RFC 3376).
+		rule(is(ruleset.IPProtocol, ruleset.Byte(protoIGMP)),
+			within(ruleset.IPDaddr, f.multicast), accept()),
+		rule(goTo("drop-options")))
+}
+
+// guardUnaddressed lets pass what an endpoint must send before or without its own address:
+// DHCP from 0.0.0.0; neighbour discovery, multicast listening and DHCPv6 from the link-local
+// address or from ::. It returns for everything else.
+func guardUnaddressed(f family) []ruleset.Rule {
+	if !f.v6() {
+		return list(rule(
+			is(ruleset.IPSaddr, ruleset.Addr(f.zero)),
+			is(ruleset.UDPSourcePort, ruleset.Word(dhcpClient)),
+			is(ruleset.UDPDestPort, ruleset.Word(dhcpServer)),
+			accept()))
+	}
+	discovery := protocolKeys(mldReport, mldDone, routerSol, neighbourSol, neighbourAdv, mld2Report)
+	return list(
+		rule(in("neighbours", ruleset.IIFName, f.saddr),
+			oneOf(ruleset.ICMPv6Type, discovery...), accept()),
+		rule(in("neighbours", ruleset.IIFName, f.saddr),
+			is(ruleset.UDPSourcePort, ruleset.Word(dhcp6Client)),
+			is(ruleset.UDPDestPort, ruleset.Word(dhcp6Server)), accept()),
+		rule(is(f.saddr, ruleset.Addr(f.zero)),
+			oneOf(ruleset.ICMPv6Type, protocolKeys(neighbourSol, mld2Report)...), accept()),
+		rule(in("neighbours", ruleset.IIFName, f.saddr), goTo("drop-link-local")),
+	)
+}
+
+// hooks are the base chains of policy. Each asks for a live flow first, then whether the
+// packet is ours to judge at all.
+func (c *compiler) hooks(t *table, f family) {
+	t.base("forward", ruleset.Forward, filterPriority, slices.Concat(
+		list(errorsFirst(f), rule(c.live(), goTo("passed"))),
+		c.managedIn(goTo("forward-judge")),
+		c.managedOut(goTo("forward-judge")),
+		ours(f.saddr, goTo("forward-judge")),
+		ours(f.daddr, goTo("forward-judge")),
+	)...)
+	t.base("input", ruleset.Input, filterPriority, slices.Concat(
+		list(
+			rule(is(ruleset.IIFName, ruleset.Ifname("lo")), accept()),
+			errorsFirst(f),
+			rule(c.live(), goTo("passed")),
+		),
+		c.managedIn(goTo("input-judge")),
+		ours(f.saddr, goTo("input-judge")),
+	)...)
+	t.base("postrouting", ruleset.Postrouting, postroutingPriority, slices.Concat(
+		list(
+			rule(is(ruleset.OIFName, ruleset.Ifname("lo")), accept()),
+			rule(c.live(), accept()),
+		),
+		c.managedOut(goTo("host-judge")),
+		ours(f.daddr, goTo("host-judge")),
+	)...)
+	t.chain("forward-judge", slices.Concat(list(rule(jump("judge"))), answer())...)
+	t.chain("input-judge", slices.Concat(list(rule(jump("judge-to-host"))), answer())...)
+	t.chain("host-judge",
+		rule(jump("judge-from-host")),
+		rule(drop()))
+	t.chain("passed",
+		// The bridge table drops frames between endpoints that were not judged here: with
+		// br_netfilter off, nothing passes.
+		rule(ruleset.SetMark{Keep: ^c.config.PassedMark, Or: c.config.PassedMark}),
+		rule(accept()))
+	t.chain("done", rule(ruleset.SetMark{CT: true, Keep: ^c.config.EpochMask}, goTo("passed")))
+}
+
+// ours matches the addresses of endpoints and of managed networks, whatever the interface.
+func ours(addr ruleset.Field, then ruleset.Statement) []ruleset.Rule {
+	return list(rule(in("addresses", addr), then), rule(in("subnets", addr), then))
+}
+
+// errorsFirst sends ICMP to the chain that knows errors about flows: they carry the conntrack
+// mark of the flow they speak of, and with it anybody could ride the fast path.
+func errorsFirst(f family) ruleset.Rule {
+	if f.v6() {
+		// ip6 nexthdr would miss a message behind an extension header.
+		return rule(is(ruleset.L4Proto, ruleset.Byte(policy.ProtocolICMPv6)), jump("errors"))
+	}
+	return rule(is(ruleset.IPProtocol, ruleset.Byte(policy.ProtocolICMP)), jump("errors"))
+}
+
+// answer is what a base chain does when a refusal returns: it rejects. The answer to TCP is a
+// reset, to all else ICMP admin-prohibited.
+func answer() []ruleset.Rule {
+	return list(
+		rule(is(ruleset.L4Proto, ruleset.Byte(policy.ProtocolTCP)), ruleset.RejectWith{TCPReset: true}),
+		rule(ruleset.RejectWith{}),
+		rule(drop()))
+}

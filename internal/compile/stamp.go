@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package compile
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/bulkhead-net/bulkhead/internal/ruleset"
+)
+
+// Stamp is the part of a ruleset that does not follow from policies and endpoints.
+type Stamp struct {
+	// Generation counts the applied transactions of this node. Every transaction replaces the
+	// one before: if another process applied in between, the kernel refuses the whole.
+	Generation uint32 `json:"generation"`
+	// Epoch is the value of the conntrack mark field that lets a flow pass unjudged.
+	Epoch uint32 `json:"epoch"`
+}
+
+// Stamped returns a copy of the ruleset with epoch and generation in place: the live set of
+// each IP family, the rule that marks flows, and the set generation. The epoch is never zero.
+func (c Config) Stamped(r *ruleset.Ruleset, s Stamp) *ruleset.Ruleset {
+	out := &ruleset.Ruleset{Tables: slices.Clone(r.Tables)}
+	for i := range out.Tables {
+		t := &out.Tables[i]
+		if t.Family == ruleset.Bridge {
+			continue
+		}
+		t.Sets = slices.Clone(t.Sets)
+		for j := range t.Sets {
+			switch t.Sets[j].Name {
+			case "live":
+				t.Sets[j].Elements = []ruleset.Element{{Key: ruleset.Mark(c.mark(s.Epoch))}}
+			case "generation":
+				t.Sets[j].Elements = []ruleset.Element{{Key: ruleset.Mark(s.Generation)}}
+			}
+		}
+		t.Chains = slices.Clone(t.Chains)
+		for j := range t.Chains {
+			if t.Chains[j].Name == "done" {
+				t.Chains[j].Rules = list(rule(ruleset.SetMark{CT: true,
+					Keep: ^c.EpochMask, Or: c.mark(s.Epoch)}, goTo("passed")))
+			}
+		}
+	}
+	return out
+}
+
+// Narrows reports whether going from one ruleset to the next may forbid a flow that runs. It
+// errs on the safe side: only changes that are known to allow more, or nothing less, pass as
+// widening. A new or moved endpoint narrows too: flows that ran to its address while nobody
+// owned it would otherwise be inherited.
+func Narrows(ops []ruleset.Op) bool {
+	return slices.ContainsFunc(ops, func(op ruleset.Op) bool {
+		switch op.Kind {
+		case ruleset.AddTable, ruleset.AddCounter, ruleset.DeleteCounter, ruleset.AddSet,
+			ruleset.DeleteSet:
+			return false
+		case ruleset.AddElements:
+			return !widening(op.Set.Name)
+		case ruleset.DeleteElements:
+			return !narrowing(op.Set.Name)
+		}
+		return true
+	})
+}
+
+// widening says that more members of the set allow more and forbid nothing. The sets of new
+// chains need no mention: adding a chain counts as narrowing already.
+func widening(set string) bool { return hasPrefix(set, "peers-accept-", "blocks-accept-") }
+
+// narrowing says that more members of the set forbid more: fewer allow more.
+func narrowing(set string) bool {
+	return hasPrefix(set, "peers-rule-", "peers-default-", "peers-reject-",
+		"blocks-rule-", "blocks-default-", "blocks-reject-")
+}
+
+func hasPrefix(s string, prefixes ...string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(s, p) })
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package compile
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/bulkhead-net/bulkhead/policy"
+)
+
+// block is a range of addresses of no endpoint, both ends included, with one outcome.
+type block struct {
+	first, last netip.Addr
+	outcome     outcome
+}
+
+// verdicts is everything a class says in one address family.
+type verdicts struct {
+	// fallback is the outcome of every address that is in no set and no block.
+	fallback outcome
+	// blocks are disjoint, sorted, and differ from fallback.
+	blocks []block
+	// exact are the endpoint addresses whose outcome differs from what blocks and fallback
+	// give that address.
+	exact map[outcome][]netip.Addr
+}
+
+// party is who is asked about: endpoints and the world by address, or the own node.
+type view uint8
+
+const (
+	ofEndpoints view = iota // entries that name an address whoever owns it
+	ofWorld                 // those, and entries that name what is no endpoint
+	ofHost                  // the own node
+)
+
+// lookup is a class's three tiers as piece lists for one view and family.
+type lookup struct {
+	class *class
+	tiers [3][]piece
+}
+
+func (c *class) lookup(v view, zero netip.Addr) lookup {
+	l := lookup{class: c}
+	for t, tier := range c.tiers() {
+		var spans []span
+		for i := range tier {
+			spans = tier[i].appendSpans(spans, i, v, zero)
+		}
+		l.tiers[t] = pieces(zero, spans)
+	}
+	return l
+}
+
+// appendSpans adds the addresses that the entry names, seen as v.
+func (e *entry) appendSpans(spans []span, index int, v view, zero netip.Addr) []span {
+	if e.any || v == ofWorld && e.world || v == ofHost && e.host {
+		return append(spans, span{first: zero, last: lastOf(netip.PrefixFrom(zero, 0)), index: index})
+	}
+	for _, b := range e.blocks {
+		if b.Prefix.Addr().Is4() == zero.Is4() {
+			spans = appendBlock(spans, b, index)
+		}
+	}
+	if v == ofWorld {
+		for _, p := range e.worldBlocks {
+			if p.Addr().Is4() == zero.Is4() {
+				spans = append(spans, span{p.Masked().Addr(), lastOf(p), index})
+			}
+		}
+	}
+	return spans
+}
+
+// appendBlock adds a block without its exceptions.
+func appendBlock(spans []span, b policy.CIDR, index int) []span {
+	except := slices.Clone(b.Except)
+	slices.SortFunc(except, func(x, y netip.Prefix) int {
+		return x.Masked().Addr().Compare(y.Masked().Addr())
+	})
+	at, last := b.Prefix.Masked().Addr(), lastOf(b.Prefix)
+	for _, x := range except {
+		if !b.Prefix.Contains(x.Addr()) || lastOf(x).Less(at) {
+			continue
+		}
+		if first := x.Masked().Addr(); at.Less(first) {
+			spans = append(spans, span{at, first.Prev(), index})
+		}
+		if at = lastOf(x).Next(); !at.IsValid() {
+			return spans
+		}
+	}
+	if last.Less(at) {
+		return spans
+	}
+	return append(spans, span{at, last, index})
+}
+
+// at is the outcome for address a when, besides what the pieces say, the entries with the
+// given indexes match by selector.
+func (l lookup) at(a netip.Addr, selected [3]int) outcome {
+	var first [3]int
+	for t := range l.tiers {
+		first[t] = min(indexAt(l.tiers[t], a), selected[t])
+	}
+	return l.class.judge(first[0], first[1], first[2])
+}
+
+var nobody = [3]int{none, none, none}
+
+// segments merges the three piece lists into ranges with one outcome each.
+func (l lookup) segments() []block {
+	var starts []netip.Addr
+	for _, t := range l.tiers {
+		for _, p := range t {
+			starts = append(starts, p.first)
+		}
+	}
+	slices.SortFunc(starts, netip.Addr.Compare)
+	starts = slices.Compact(starts)
+	var out []block
+	for _, a := range starts {
+		o := l.at(a, nobody)
+		if n := len(out); n > 0 {
+			if out[n-1].outcome == o {
+				continue
+			}
+			out[n-1].last = a.Prev()
+		}
+		out = append(out, block{first: a, outcome: o})
+	}
+	out[len(out)-1].last = lastOf(netip.PrefixFrom(out[0].first, 0))
+	return out
+}
+
+// selected finds, for every endpoint, the first entry of each tier that names it by selector.
+func (c *class) selected(count int) [][3]int {
+	out := make([][3]int, count)
+	for i := range out {
+		out[i] = nobody
+	}
+	for t, tier := range c.tiers() {
+		for i := range tier {
+			for _, m := range tier[i].members {
+				out[m][t] = min(out[m][t], i)
+			}
+		}
+	}
+	return out
+}
+
+// selectedAddresses is the same for entries that name single addresses.
+func (c *class) selectedAddresses() map[netip.Addr][3]int {
+	out := map[netip.Addr][3]int{}
+	for t, tier := range c.tiers() {
+		for i := range tier {
+			for _, a := range tier[i].addresses {
+				first, ok := out[a]
+				if !ok {
+					first = nobody
+				}
+				first[t] = min(first[t], i)
+				out[a] = first
+			}
+		}
+	}
+	return out
+}
+
+func lowest(selected [3]int, single map[netip.Addr][3]int, a netip.Addr) [3]int {
+	if first, ok := single[a]; ok {
+		for t := range selected {
+			selected[t] = min(selected[t], first[t])
+		}
+	}
+	return selected
+}
+
+// verdictsFor settles the class for one family. owned are the endpoints' addresses, by index.
+func (c *class) verdictsFor(zero netip.Addr, owned [][]netip.Addr) verdicts {
+	world := c.lookup(ofWorld, zero)
+	v := withFallback(world.segments(), c.unmatched())
+	if !c.distinguishes() {
+		return v
+	}
+	v.exact = map[outcome][]netip.Addr{}
+	addresses := c.lookup(ofEndpoints, zero)
+	selected, single := c.selected(len(owned)), c.selectedAddresses()
+	for i := range owned {
+		for _, a := range owned[i] {
+			if a.Is4() != zero.Is4() {
+				continue
+			}
+			if o := addresses.at(a, lowest(selected[i], single, a)); o != world.at(a, nobody) {
+				v.exact[o] = append(v.exact[o], a)
+			}
+		}
+	}
+	return v
+}
+
+// hostVerdicts settles the class for the own node as the peer.
+func (c *class) hostVerdicts(zero netip.Addr) verdicts {
+	return withFallback(c.lookup(ofHost, zero).segments(), c.unmatched())
+}
+
+// withFallback drops the ranges that the fallback already covers. When one outcome holds for
+// all addresses, it is the fallback and no range is left.
+func withFallback(segments []block, fallback outcome) verdicts {
+	if len(segments) == 1 {
+		return verdicts{fallback: segments[0].outcome}
+	}
+	return verdicts{
+		fallback: fallback,
+		blocks: slices.DeleteFunc(segments, func(b block) bool {
+			return b.outcome == fallback
+		}),
+	}
+}
