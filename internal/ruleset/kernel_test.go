@@ -81,3 +81,11 @@ func sortedElements(block string) string {
 		return strings.Join(list, "\n") + "\n\t}\n"
 	})
 }
+
+// loads tells whether nft -f takes the text.
+func loads(t *testing.T, ns, text string) bool {
+	t.Helper()
+	cmd := exec.Command("ip", "netns", "exec", ns, "nft", "-f", "-")
+	cmd.Stdin = strings.NewReader(text)
+	return cmd.Run() == nil
+}
