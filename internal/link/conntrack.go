@@ -30,7 +30,10 @@ func (c *Conn) ForgetAddress(addrs []netip.Addr) (int, error) {
 	for _, a := range addrs {
 		wanted[a.Unmap().WithZone("")] = true
 	}
-	n, err := c.forget(nil, func(e entry) bool { return e.involves(wanted) }, c.deleteEach)
+	n, err := c.forget(func() ([]entry, bool, error) {
+		found, err := c.findAddresses(wanted)
+		return found, false, err
+	}, c.deleteEach)
 	if err != nil {
 		return n, fmt.Errorf("conntrack: forget %v: %w", addrs, err)
 	}
@@ -46,7 +49,10 @@ func (c *Conn) ForgetMark(mark, mask uint32) (int, error) {
 	}
 	filter := append(attribute(ctaMark, be32(mark)), attribute(ctaMarkMask, be32(mask))...)
 	match := func(e entry) bool { return e.mark&mask == mark }
-	n, err := c.forget(filter, match, func(found []entry, filtered bool) (int, error) {
+	n, err := c.forget(func() ([]entry, bool, error) {
+		found, others, err := c.find(unix.AF_UNSPEC, filter, match)
+		return found, others == 0, err
+	}, func(found []entry, filtered bool) (int, error) {
 		if !filtered {
 			// A kernel that ignores the filter in a dump would flush everything here.
 			return c.deleteEach(found, filtered)
@@ -59,44 +65,28 @@ func (c *Conn) ForgetMark(mark, mask uint32) (int, error) {
 	return n, nil
 }
 
-// forget dumps, deletes what matches and dumps again until nothing matches. Deleting is told
-// whether the kernel's filter let nothing else through.
-func (c *Conn) forget(filter []byte, match func(entry) bool,
+// forget searches, deletes what was found and searches again until nothing is. Deleting is
+// told whether the kernel's filter let nothing else through.
+func (c *Conn) forget(search func() (found []entry, filtered bool, err error),
 	remove func(found []entry, filtered bool) (int, error)) (int, error) {
 	total := 0
 	for range forgetRounds {
-		found, others, err := c.find(filter, match)
+		found, filtered, err := search()
 		if err != nil || len(found) == 0 {
 			return total, err
 		}
-		n, err := remove(found, others == 0)
+		n, err := remove(found, filtered)
 		total += n
 		if err != nil {
 			return total, err
 		}
 	}
-	found, _, err := c.find(filter, match)
+	found, _, err := search()
 	if err == nil && len(found) > 0 {
 		err = fmt.Errorf("%d entries after %d rounds: %w", len(found), forgetRounds,
 			ErrStillTracked)
 	}
 	return total, err
-}
-
-// find returns the entries that match, and the number of those that do not.
-func (c *Conn) find(filter []byte, match func(entry) bool) (found []entry, others int, err error) {
-	err = c.conntrack.dump(netlink.Message{
-		Header: netlink.Header{Type: ctGet},
-		Data:   append(nfHeader(unix.AF_UNSPEC), filter...),
-	}, func() { found, others = nil, 0 }, func(b []byte) {
-		e, ok := parseEntry(b)
-		if ok && match(e) {
-			found = append(found, e.clone())
-			return
-		}
-		others++
-	})
-	return found, others, err
 }
 
 // deleteEach deletes the entries one by one. Each is named by its id too, so that a new flow

@@ -100,6 +100,8 @@ func TestForgetAddress(t *testing.T) {
 		{[]string{"::ffff:10.2.0.3"}, 4, 1},       // the same address, mapped
 		{[]string{"fd00:2::2"}, 1, 4},             // IPv6
 		{[]string{"10.2.0.2", "fd00:2::2"}, 5, 0}, // original source
+		// Too many for the kernel's filter, with the same result.
+		{[]string{"10.9.9.9", "10.8.8.8", "10.99.0.1", "fd99::1", "fd00:2::3"}, 3, 2},
 	}
 	h := trackingHost(t)
 	for _, x := range cases {

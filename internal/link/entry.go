@@ -22,6 +22,7 @@ const (
 	ctaID         = 12
 	ctaZone       = 18
 	ctaMarkMask   = 21
+	ctaFilter     = 25
 
 	ctaTupleIP = 1
 	ctaV4Src   = 1
