@@ -46,12 +46,13 @@ func TestRunWritesTheDefinitions(t *testing.T) {
 }
 
 func TestUnknownConstructsAreRefused(t *testing.T) {
+	typ := "package x\n// T is\n// +crd:plural=ts\n"
 	cases := map[string]string{
-		"marker":   "package x\n// T is\n// +crd:plural=ts\ntype T struct {\n\t// +nope\n\tA string `json:\"a\"`\n}\n",
-		"type":     "package x\n// T is\n// +crd:plural=ts\ntype T struct {\n\tA uint8 `json:\"a\"`\n}\n",
-		"import":   "package x\n// T is\n// +crd:plural=ts\ntype T struct {\n\tA y.Z `json:\"a\"`\n}\n",
-		"map":      "package x\n// T is\n// +crd:plural=ts\ntype T struct {\n\tA map[string]string `json:\"a\"`\n}\n",
-		"no rules": "package x\n// T is\n// +crd:plural=ts\n// +validation:XValidation:rule=a\ntype T struct{}\n",
+		"marker":   typ + "type T struct {\n\t// +nope\n\tA string `json:\"a\"`\n}\n",
+		"type":     typ + "type T struct {\n\tA uint8 `json:\"a\"`\n}\n",
+		"import":   typ + "type T struct {\n\tA y.Z `json:\"a\"`\n}\n",
+		"map":      typ + "type T struct {\n\tA map[string]string `json:\"a\"`\n}\n",
+		"no rules": typ + "// +validation:XValidation:rule=a\ntype T struct{}\n",
 		"not Go":   "package",
 	}
 	for name, text := range cases {
