@@ -118,11 +118,11 @@ func TestApplyNamesWhatWasRefused(t *testing.T) {
 			nil},
 		// This kernel has neither reject nor conntrack in the bridge family.
 		{chain(rs.Bridge, rs.RejectWith{}),
-			"add rules bridge bulkhead c: reject: not supported by this kernel: " +
-				"unsupported operation", nft.ErrNotSupported},
-		{chain(rs.Bridge, mark),
-			"add rules bridge bulkhead c: ct: not supported by this kernel: unsupported operation",
+			"add rules bridge bulkhead c: reject: not supported by this kernel or at this hook",
 			nft.ErrNotSupported},
+		{chain(rs.Bridge, mark),
+			"add rules bridge bulkhead c: ct: not supported by this kernel or at this hook",
+			errors.ErrUnsupported},
 	} {
 		h := newHost(t)
 		err := h.Apply(t.Context(), c.ops)

@@ -4,9 +4,11 @@ package nft_test
 
 import (
 	"encoding/binary"
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/bulkhead-net/bulkhead/internal/nft"
 	rs "github.com/bulkhead-net/bulkhead/internal/ruleset"
 )
 
@@ -71,5 +73,36 @@ func TestLargeSets(t *testing.T) {
 	h.apply(t, ops...)
 	if got := h.drift(t, &empty); len(got) > 0 {
 		t.Errorf("got %d differences, first %s; want none", len(got), got[0])
+	}
+}
+
+// Many callers add their own element at the same time, with one handle and with others.
+func TestParallelApplies(t *testing.T) {
+	const callers = 64
+	h := newHost(t)
+	h.apply(t, table, addSet)
+	errs := make(chan error)
+	for i := range callers {
+		go func() {
+			k := h.Kernel
+			if i%2 == 0 {
+				var err error
+				if k, err = nft.Open(nft.Options{NetNS: h.ns.FD()}); err != nil {
+					errs <- err
+					return
+				}
+				defer k.Close()
+			}
+			errs <- k.Apply(t.Context(), []rs.Op{peerOp(rs.AddElements, fmt.Sprintf("10.0.0.%d", i))})
+		}()
+	}
+	for range callers {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	found, err := h.DynamicElements(rs.IP, peers)
+	if err != nil || len(found) != callers {
+		t.Errorf("got %d elements, %v, want %d", len(found), err, callers)
 	}
 }

@@ -19,17 +19,18 @@ var (
 	// lost: it may be in force or not. Read the generation back.
 	ErrUnknownOutcome = errors.New("outcome unknown")
 
-	// ErrNotSupported says that this kernel lacks a feature that the operation uses.
-	ErrNotSupported = fmt.Errorf("not supported by this kernel: %w", errors.ErrUnsupported)
+	// ErrNotSupported says that this kernel lacks a feature that the operation uses, or does
+	// not allow it at a hook from which the rule is reached. It matches errors.ErrUnsupported.
+	ErrNotSupported error = notSupported{}
 
 	// ErrInterrupted says that the kernel's state changed during every attempt to read it.
 	ErrInterrupted = errors.New("changed while it was read")
 )
 
-const (
-	maskCapped = unix.NLM_F_CAPPED
-	maskTLVs   = unix.NLM_F_ACK_TLVS
-)
+type notSupported struct{}
+
+func (notSupported) Error() string        { return "not supported by this kernel or at this hook" }
+func (notSupported) Is(target error) bool { return target == errors.ErrUnsupported }
 
 // refusal is the kernel's answer to a message as an error that names the operation.
 func (b *batch) refusal(m message, index int) error {
@@ -75,7 +76,8 @@ func missingType(op rs.Op, culprit string, err error) bool {
 // culprit is the name of the expression at which the kernel's answer points, or nothing.
 func (b *batch) culprit(at int, m message) string {
 	const fixed = 4 + unix.SizeofNlMsghdr // error number, header of the request
-	if m.flags&maskTLVs == 0 || m.flags&maskCapped == 0 || len(m.data) < fixed {
+	if m.flags&unix.NLM_F_ACK_TLVS == 0 || m.flags&unix.NLM_F_CAPPED == 0 ||
+		len(m.data) < fixed {
 		return ""
 	}
 	tlvs, _ := parseAttrs(m.data[fixed:])
