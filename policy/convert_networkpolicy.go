@@ -205,7 +205,7 @@ func (v value) ipBlock() []Peer {
 		for _, item := range items {
 			x, read := item.prefix()
 			if ok && read {
-				item.within(block, x)
+				item.strictlyWithin(block, x)
 				c.Except = append(c.Except, x)
 			}
 		}

@@ -2,6 +2,8 @@
 
 package policy
 
+import "net/netip"
+
 // unreachable reports rules that an earlier rule of the same tier leaves nothing to decide.
 // Only clear cases are found: one earlier rule, of the same policy or of one whose subject is
 // as wide, that names every peer and every port of the later one.
@@ -96,40 +98,50 @@ func anyCovers[T any](wide []T, narrow T, covers func(wide, narrow T) bool) bool
 // covers reports whether every party that narrow names is named by wide.
 func covers(wide, narrow Peer) bool {
 	switch {
-	case wide.Key() == narrow.Key():
+	case wide.Pods != nil:
+		return coversPods(wide.Pods, narrow)
+	case wide.Segment != "":
+		return narrow.Segment == wide.Segment
+	case wide.CIDR != nil:
+		return narrow.CIDR != nil && coversBlock(*wide.CIDR, *narrow.CIDR)
+	case wide.Entity == EntityEndpoints && narrow.Pods != nil:
 		return true
-	case wide.CIDR != nil && narrow.CIDR != nil:
-		return coversBlock(*wide.CIDR, *narrow.CIDR)
-	case wide.Entity == EntityEndpoints:
-		return narrow.Pods != nil
-	case wide.Pods == nil || !wide.Pods.Selector.IsEverything():
-		return false
-	case wide.Pods.Namespace != "":
-		return narrow.Pods != nil && narrow.Pods.Namespace == wide.Pods.Namespace
-	case wide.Pods.NamespaceSelector.IsEverything():
-		return narrow.Pods != nil || narrow.Entity == EntityEndpoints
 	}
-	return narrow.Pods != nil && narrow.Pods.Namespace == "" &&
-		narrow.Pods.NamespaceSelector.Equal(wide.Pods.NamespaceSelector)
+	return wide.Entity != "" && narrow.Entity == wide.Entity
 }
 
+func coversPods(wide *PodSelector, narrow Peer) bool {
+	everyPod := wide.Selector.IsEverything()
+	everywhere := wide.Namespace == "" && wide.NamespaceSelector.IsEverything()
+	if narrow.Pods == nil {
+		return everyPod && everywhere && narrow.Entity == EntityEndpoints
+	}
+	if !everyPod && !wide.Selector.Equal(narrow.Pods.Selector) {
+		return false
+	}
+	return everywhere || wide.Namespace == narrow.Pods.Namespace &&
+		(wide.Namespace != "" || wide.NamespaceSelector.Equal(narrow.Pods.NamespaceSelector))
+}
+
+// coversBlock reports whether wide holds narrow; what wide leaves out, narrow must leave out.
 func coversBlock(wide, narrow CIDR) bool {
-	if wide.Prefix.Bits() > narrow.Prefix.Bits() || !wide.Prefix.Contains(narrow.Prefix.Addr()) {
+	if !within(wide.Prefix, narrow.Prefix) {
 		return false
 	}
 	for _, x := range wide.Except {
-		if x.Overlaps(narrow.Prefix) {
+		if x.Overlaps(narrow.Prefix) && !anyCovers(narrow.Except, x, within) {
 			return false
 		}
 	}
 	return true
 }
 
+func within(wide, narrow netip.Prefix) bool {
+	return wide.Bits() <= narrow.Bits() && wide.Contains(narrow.Addr())
+}
+
 func coversPort(wide, narrow Port) bool {
-	if wide.Key() == narrow.Key() {
-		return true
-	}
-	if wide.Named != "" || narrow.Named != "" || wide.Protocol != narrow.Protocol {
+	if wide.Named != narrow.Named || wide.Protocol != narrow.Protocol {
 		return false
 	}
 	return wide.First <= narrow.First && narrow.Last <= wide.Last &&

@@ -18,6 +18,16 @@ func TestLintFindsUnreachableRules(t *testing.T) {
 		{"a narrower block", anything, `{action: Accept, to: [{networks: [10.0.0.0/8]}]}`, true},
 		{"a wider block", `{action: Accept, to: [{networks: [10.0.0.0/8]}]}`, anything, false},
 		{"another family", anything, `{action: Accept, to: [{networks: ["::/0"]}]}`, false},
+		{"another peer of the same set", `{action: Pass, to: [{pods: {podSelector:
+			{matchLabels: {a: b}}}}]}`, `{action: Deny, to: [{pods: {namespaceSelector:
+			{matchLabels: {c: d}}, podSelector: {matchLabels: {a: b}}}}]}`, true},
+		{"other labels", `{action: Pass, to: [{pods: {podSelector: {matchLabels: {a: b}}}}]}`,
+			`{action: Deny, to: [{pods: {podSelector: {matchLabels: {a: c}}}}]}`, false},
+		{"other namespaces", `{action: Pass, to: [{namespaces: {matchLabels: {a: b}}}]}`,
+			`{action: Deny, to: [{namespaces: {matchLabels: {a: c}}}]}`, false},
+		{"the same name", `{action: Deny, to: [{namespaces: {}}],
+			protocols: [{destinationNamedPort: web}]}`, `{action: Pass, to: [{namespaces: {}}],
+			protocols: [{destinationNamedPort: web}]}`, true},
 		{"endpoints are not addresses", anything, `{action: Accept, to: [{namespaces: {}}]}`, false},
 		{"narrower ports", anything,
 			`{action: Accept, to: [{networks: [10.0.0.0/8]}], protocols: [{tcp: {}}]}`, true},
@@ -149,5 +159,37 @@ func TestLintLeavesAuditAlone(t *testing.T) {
 		if p.Ref.Name == "b" {
 			t.Errorf("got %v about a policy that counts as absent, want nothing", p)
 		}
+	}
+}
+
+func TestBlockCoversBlock(t *testing.T) {
+	block := func(prefix string, except ...string) CIDR {
+		c := CIDR{Prefix: netip.MustParsePrefix(prefix)}
+		for _, x := range except {
+			c.Except = append(c.Except, netip.MustParsePrefix(x))
+		}
+		return c
+	}
+	cases := []struct {
+		name         string
+		wide, narrow CIDR
+		want         bool
+	}{
+		{"equal", block("10.0.0.0/8"), block("10.0.0.0/8"), true},
+		{"equal exceptions", block("10.0.0.0/8", "10.1.0.0/16"),
+			block("10.0.0.0/8", "10.1.0.0/16"), true},
+		{"an exception of its own", block("10.0.0.0/8", "10.1.0.0/16"), block("10.0.0.0/8"), false},
+		{"an exception elsewhere", block("10.0.0.0/8", "10.1.0.0/16"), block("10.2.0.0/16"), true},
+		{"a wider exception", block("10.0.0.0/8", "10.1.0.0/16"),
+			block("10.0.0.0/8", "10.0.0.0/9"), true},
+		{"a narrower exception", block("10.0.0.0/8", "10.1.0.0/16"),
+			block("10.0.0.0/8", "10.1.0.0/17"), false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if got := coversBlock(c.wide, c.narrow); got != c.want {
+				t.Errorf("got %t, want %t", got, c.want)
+			}
+		})
 	}
 }

@@ -12,6 +12,7 @@ type loader struct {
 	set       *Set
 	documents []*document
 	lastGood  []Document
+	goodByRef map[Ref]Document
 	// taken is where each name was first used in these files.
 	taken map[Ref]Position
 	// unreadable are the files with a document whose name is not known. What such a document
@@ -34,9 +35,13 @@ func Load(files []File, lastGood []Document) *Set {
 			Namespaces: map[string]map[string]string{},
 		},
 		lastGood:   lastGood,
+		goodByRef:  map[Ref]Document{},
 		taken:      map[Ref]Position{},
 		unreadable: map[string]bool{},
 		segments:   segmentIndex{},
+	}
+	for _, good := range lastGood {
+		l.goodByRef[good.Ref] = good
 	}
 	for _, f := range files {
 		l.readFile(f)

@@ -2,10 +2,7 @@
 
 package policy
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // read reads the whole document.
 func (d *document) read() draft {
@@ -15,16 +12,10 @@ func (d *document) read() draft {
 
 // replace finds what stands in the place of a rejected document.
 func (l *loader) replace(d *document, w draft) {
-	last := slices.IndexFunc(l.lastGood, func(g Document) bool {
-		return g.Ref == d.ref
-	})
-	if last >= 0 {
-		good := l.lastGood[last]
-		if l.restore(good) {
-			d.root().warn("rejected: the last good version (%s:%d) stays in force",
-				printable(good.File), good.Line)
-			return
-		}
+	if good, stored := l.goodByRef[d.ref]; stored && l.restore(good) {
+		d.root().warn("rejected: the last good version (%s:%d) stays in force",
+			printable(good.File), good.Line)
+		return
 	}
 	l.closeFor(d, w)
 }

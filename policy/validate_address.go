@@ -72,11 +72,10 @@ func (v value) prefixes(low, high int) []netip.Prefix {
 	return found
 }
 
-// within rejects an exception that is not a strict part of its block: it would either remove
+// strictlyWithin rejects an exception that is not a strict part of its block: it would either remove
 // everything or nothing, and its author meant neither.
-func (v value) within(block, exception netip.Prefix) {
-	strict := exception.Bits() > block.Bits() && block.Contains(exception.Addr())
-	if !strict {
+func (v value) strictlyWithin(block, exception netip.Prefix) {
+	if exception == block || !within(block, exception) {
 		v.wrong("a CIDR inside " + block.String() + " and smaller than it")
 	}
 }
