@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/bulkhead-net/bulkhead/internal/randpolicy"
 	"github.com/bulkhead-net/bulkhead/internal/ruleset"
 	"github.com/bulkhead-net/bulkhead/policy"
 )
@@ -100,10 +101,6 @@ func (b *bench) report(t trip, d policy.Decision, r ruleset.Result, what string)
 	return text
 }
 
-func randomInput(d dice) Input {
-	return Input{Policies: d.policies(), Endpoints: d.endpoints(), Config: DefaultConfig()}
-}
-
 // TestAgree holds the law and the compiled rules together over random policies, endpoints and
 // packets.
 func TestAgree(t *testing.T) {
@@ -111,13 +108,13 @@ func TestAgree(t *testing.T) {
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
-	d := dice{rand.New(rand.NewPCG(seed, 0))}
+	d := randpolicy.New(seed, 0)
 	histogram := map[string]int{}
 	for done := 0; done < *agreeDecisions; done += flowsPerSet {
-		in := randomInput(d)
-		b := newBench(t, in, nil)
+		w := newWorld(d)
+		b := newBench(t, w.Input, nil)
 		for range flowsPerSet {
-			decision, bad := b.disagreement(in.Policies, d.flow(in.Endpoints))
+			decision, bad := b.disagreement(w.Policies, w.trip())
 			if bad != "" {
 				t.Fatalf("seed %d: %s", seed, bad)
 			}
@@ -147,11 +144,11 @@ func bucket(d policy.Decision) string {
 func FuzzAgree(f *testing.F) {
 	f.Add(uint64(1))
 	f.Fuzz(func(t *testing.T, seed uint64) {
-		d := dice{rand.New(rand.NewPCG(seed, 1))}
-		in := randomInput(d)
-		b := newBench(t, in, nil)
+		d := randpolicy.New(seed, 1)
+		w := newWorld(d)
+		b := newBench(t, w.Input, nil)
 		for range flowsPerSet {
-			if _, bad := b.disagreement(in.Policies, d.flow(in.Endpoints)); bad != "" {
+			if _, bad := b.disagreement(w.Policies, w.trip()); bad != "" {
 				t.Fatal(bad)
 			}
 		}

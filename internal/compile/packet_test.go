@@ -3,40 +3,34 @@
 package compile
 
 import (
-	"net/netip"
-
+	"github.com/bulkhead-net/bulkhead/internal/randpolicy"
 	"github.com/bulkhead-net/bulkhead/internal/ruleset"
 	"github.com/bulkhead-net/bulkhead/policy"
 )
 
-var worldAddresses = []string{
-	"192.0.2.1", "192.0.2.200", "203.0.113.7", "10.1.0.1", "10.9.9.9", "8.8.8.8",
-	"2001:db8::1", "2001:db8:1::1", "2001:db8:ffff::1", "fd00:9::9",
+// world is a random input, and the flows that go through it.
+type world struct {
+	dice   randpolicy.Dice
+	places []randpolicy.Endpoint
+	Input
 }
 
-// hostAddresses are the node's own; one lies inside a block that policies name.
-var hostAddresses = []string{"10.1.0.254", "198.51.100.1", "fd00:1::ffff", "2001:db8:5::1"}
+func newWorld(d randpolicy.Dice) *world {
+	w := &world{dice: d}
+	w.Policies, w.Config = d.Policies(), DefaultConfig()
+	w.places = d.Endpoints()
+	for i := range w.places {
+		p := &w.places[i]
+		w.Endpoints = append(w.Endpoints, Endpoint{Endpoint: p.Endpoint, Local: local(p)})
+	}
+	return w
+}
 
-func (d dice) party(endpoints []Endpoint, v6 bool) (policy.Party, *Local) {
-	family := func(list []string) netip.Addr {
-		for {
-			if a := netip.MustParseAddr(roll(d, list...)); a.Is6() == v6 {
-				return a
-			}
-		}
+func local(p *randpolicy.Endpoint) *Local {
+	if p == nil || p.Remote {
+		return nil
 	}
-	switch d.IntN(8) {
-	case 0:
-		return policy.Party{Host: true, Addr: family(hostAddresses)}, nil
-	case 1:
-		return policy.Party{Addr: family(worldAddresses)}, nil
-	}
-	e := endpoints[d.IntN(len(endpoints))]
-	i := 0
-	if v6 {
-		i = 1
-	}
-	return policy.Party{Endpoint: e.Endpoint, Addr: e.Addresses[i]}, e.Local
+	return &Local{Port: p.Port, Bridge: p.Bridge, MAC: p.MAC}
 }
 
 // trip is a flow with the way its packets take through the node.
@@ -46,34 +40,10 @@ type trip struct {
 	routed   bool
 }
 
-// flow makes a connection attempt that this node gets to see.
-func (d dice) flow(endpoints []Endpoint) trip {
-	for {
-		v6 := d.percent(50)
-		t := trip{routed: d.percent(20)}
-		t.flow.From, t.from = d.party(endpoints, v6)
-		t.flow.To, t.to = d.party(endpoints, v6)
-		if t.from == nil && t.to == nil || t.flow.From.Host && t.flow.To.Host {
-			continue // nothing of ours
-		}
-		if t.flow.From.Endpoint == t.flow.To.Endpoint && t.flow.From.Endpoint != nil {
-			t.flow.ViaService, t.routed = true, true
-		}
-		t.flow.Protocol = roll[uint8](d, 6, 6, 6, 17, 17, 132, 1, 50, 89, 6)
-		t.flow.Port = roll[uint16](d, 53, 80, 443, 8080, 49, 8001, 65535)
-		switch t.flow.Protocol {
-		case policy.ProtocolTCP, policy.ProtocolUDP, policy.ProtocolSCTP:
-		case policy.ProtocolICMP:
-			t.flow.Port = 0
-			t.flow.ICMPType, t.flow.ICMPCode = roll[uint8](d, 8, 13), roll[uint8](d, 0, 0, 1)
-			if v6 {
-				t.flow.Protocol, t.flow.ICMPType = policy.ProtocolICMPv6, 128
-			}
-		default:
-			t.flow.Port = 0
-		}
-		return t
-	}
+func (w *world) trip() trip {
+	f := w.dice.Flow(w.places)
+	return trip{flow: f.Flow, from: local(f.From), to: local(f.To),
+		routed: f.ViaService || w.dice.IntN(5) == 0}
 }
 
 func device(p policy.Party, l *Local) ruleset.Device {
