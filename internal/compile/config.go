@@ -64,3 +64,8 @@ func (c Config) Epochs() uint32 {
 func (c Config) mark(epoch uint32) uint32 {
 	return epoch << bits.TrailingZeros32(c.EpochMask) & c.EpochMask
 }
+
+// Empty reports whether nothing is managed but what endpoints make so.
+func (m Managed) Empty() bool {
+	return len(m.Interfaces)+len(m.Prefixes)+len(m.Kinds)+len(m.Subnets) == 0
+}

@@ -33,6 +33,8 @@ type Attachment struct {
 	Bridge string `json:"bridge,omitempty"`
 	// MAC is the hardware address of the container's end, lower case with colons.
 	MAC string `json:"mac"`
+	// Isolated closes the way to the other isolated endpoints of the same bridge.
+	Isolated bool `json:"isolated,omitempty"`
 	// Created is when the attachment was made, in UTC.
 	Created time.Time `json:"created,omitzero"`
 }

@@ -65,6 +65,22 @@ func (c *Conn) ForgetMark(mark, mask uint32) (int, error) {
 	return n, nil
 }
 
+// ForgetMarked deletes every conntrack entry whose mark has any bit of mask: what a former life
+// of ours may have left behind. Nil is returned only after a dump without any.
+func (c *Conn) ForgetMarked(mask uint32) (int, error) {
+	if mask == 0 {
+		return 0, errors.New("conntrack: forget marked: mask is 0")
+	}
+	n, err := c.forget(func() ([]entry, bool, error) {
+		found, _, err := c.find(unix.AF_UNSPEC, nil, func(e entry) bool { return e.mark&mask != 0 })
+		return found, false, err
+	}, c.deleteEach)
+	if err != nil {
+		return n, fmt.Errorf("conntrack: forget marked %#x: %w", mask, err)
+	}
+	return n, nil
+}
+
 // forget searches, deletes what was found and searches again until nothing is. Deleting is
 // told whether the kernel's filter let nothing else through.
 func (c *Conn) forget(search func() (found []entry, filtered bool, err error),

@@ -39,39 +39,57 @@ func (c *Conn) BridgeNetfilter(bridge string) (v4, v6 bool, err error) {
 
 // EnableBridgeNetfilter sets the bridge's own flags for IPv4 and IPv6, which work while the
 // switch of the namespace is off, and reads them back. The error is fs.ErrNotExist without
-// such a bridge and ErrNoBridgeNetfilter without the module.
-func (c *Conn) EnableBridgeNetfilter(bridge string) error {
+// such a bridge and ErrNoBridgeNetfilter without the module. It tells whether a flag was off.
+func (c *Conn) EnableBridgeNetfilter(bridge string) (changed bool, err error) {
+	return c.setBridgeNetfilter(bridge, true)
+}
+
+// DisableBridgeNetfilter clears the bridge's own flags, for whoever set them and leaves.
+func (c *Conn) DisableBridgeNetfilter(bridge string) error {
+	_, err := c.setBridgeNetfilter(bridge, false)
+	return err
+}
+
+func (c *Conn) setBridgeNetfilter(bridge string, on bool) (bool, error) {
 	b, err := c.bridge(bridge)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if _, _, err := c.namespaceNetfilter(); err != nil {
-		return fmt.Errorf("bridge %s: %w", bridge, err)
+		return false, fmt.Errorf("bridge %s: %w", bridge, err)
 	}
-	if b.nfV4 && b.nfV6 {
-		return nil
+	if b.nfV4 == on && b.nfV6 == on {
+		return false, nil
 	}
-	on := []byte{1}
+	if err := c.sendBridgeNetfilter(b.index, on); err != nil {
+		return false, fmt.Errorf("bridge %s: netfilter flags: %w", bridge, err)
+	}
+	if b, err = c.bridge(bridge); err != nil {
+		return false, err
+	}
+	if b.nfV4 != on || b.nfV6 != on {
+		return false, fmt.Errorf("bridge %s: netfilter flags read back as %t, %t",
+			bridge, b.nfV4, b.nfV6)
+	}
+	return true, nil
+}
+
+func (c *Conn) sendBridgeNetfilter(index int, on bool) error {
+	flag := []byte{0}
+	if on {
+		flag[0] = 1
+	}
 	info := attribute(unix.IFLA_LINKINFO,
 		attribute(unix.IFLA_INFO_KIND, []byte(kindBridge+"\x00")),
 		attribute(unix.IFLA_INFO_DATA,
-			attribute(unix.IFLA_BR_NF_CALL_IPTABLES, on),
-			attribute(unix.IFLA_BR_NF_CALL_IP6TABLES, on)))
-	if _, err := c.route.request(netlink.Message{
+			attribute(unix.IFLA_BR_NF_CALL_IPTABLES, flag),
+			attribute(unix.IFLA_BR_NF_CALL_IP6TABLES, flag)))
+	_, err := c.route.request(netlink.Message{
 		Header: netlink.Header{
 			Type: unix.RTM_NEWLINK, Flags: netlink.Request | netlink.Acknowledge},
-		Data: append(linkHeader(unix.AF_UNSPEC, b.index), info...),
-	}); err != nil {
-		return fmt.Errorf("bridge %s: netfilter flags: %w", bridge, err)
-	}
-	if b, err = c.bridge(bridge); err != nil {
-		return err
-	}
-	if !b.nfV4 || !b.nfV6 {
-		return fmt.Errorf("bridge %s: netfilter flags read back as %t, %t",
-			bridge, b.nfV4, b.nfV6)
-	}
-	return nil
+		Data: append(linkHeader(unix.AF_UNSPEC, index), info...),
+	})
+	return err
 }
 
 // namespaceNetfilter reads the switches of the whole namespace; they are there if and only if

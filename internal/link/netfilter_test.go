@@ -27,6 +27,7 @@ func TestBridgeNetfilter(t *testing.T) {
 	}
 	n.Nft(t, forwardDrop)
 	c := open(t, n)
+	enable := func() error { _, err := c.EnableBridgeNetfilter("br0"); return err }
 	steps := []struct {
 		name   string
 		do     func() error
@@ -37,14 +38,15 @@ func TestBridgeNetfilter(t *testing.T) {
 		{"namespace v6", func() error { setAll(t, n, "0", "1"); return nil }, false, true},
 		{"bridge", func() error {
 			setAll(t, n, "0", "0")
-			return c.EnableBridgeNetfilter("br0")
+			return enable()
 		}, true, true},
-		{"bridge again", func() error { return c.EnableBridgeNetfilter("br0") }, true, true},
+		{"bridge again", enable, true, true},
 		{"bridge v6 off", func() error {
 			n.Run(t, "ip", "link", "set", "br0", "type", "bridge", "nf_call_ip6tables", "0")
 			return nil
 		}, true, false},
-		{"repaired", func() error { return c.EnableBridgeNetfilter("br0") }, true, true},
+		{"repaired", enable, true, true},
+		{"given back", func() error { return c.DisableBridgeNetfilter("br0") }, false, false},
 	}
 	for _, s := range steps {
 		if err := s.do(); err != nil {
@@ -75,7 +77,7 @@ func TestBridgeNetfilterErrors(t *testing.T) {
 	n.AttachRouted(t, n.AddContainer(t, "a"), testnet.Plug{HostInterface: "ptp0"})
 	c := open(t, n)
 	for _, call := range []func(string) error{
-		c.EnableBridgeNetfilter,
+		func(name string) error { _, err := c.EnableBridgeNetfilter(name); return err },
 		func(name string) error { _, _, err := c.BridgeNetfilter(name); return err },
 	} {
 		if err := call("br9"); !errors.Is(err, fs.ErrNotExist) {

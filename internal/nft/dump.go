@@ -122,8 +122,8 @@ func (k *Kernel) snapshot(read func() error) error {
 	})
 }
 
-// tables is the families in which a table of ours exists.
-func (k *Kernel) tables() ([]rs.Family, error) {
+// Tables lists the families in which a table of ours exists.
+func (k *Kernel) Tables() ([]rs.Family, error) {
 	ms, err := k.dump(unix.NFT_MSG_GETTABLE, unix.AF_UNSPEC, nil)
 	if err != nil {
 		return nil, fmt.Errorf("tables: %w", err)

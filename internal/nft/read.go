@@ -58,7 +58,7 @@ func (k *Kernel) marks(set string) ([]uint32, error) {
 
 // Present tells whether any table of ours exists.
 func (k *Kernel) Present() (bool, error) {
-	found, err := k.tables()
+	found, err := k.Tables()
 	return len(found) > 0, err
 }
 
@@ -127,7 +127,7 @@ func (k *Kernel) DynamicElements(family rs.Family, set *rs.Set) ([]Counted, erro
 // error.
 func (k *Kernel) Remove() error {
 	for range readAttempts {
-		found, err := k.tables()
+		found, err := k.Tables()
 		if err != nil || len(found) == 0 {
 			return err
 		}

@@ -42,7 +42,7 @@ func (k *Kernel) Verify(desired *rs.Ruleset) ([]Drift, error) {
 	var found map[rs.Family]*installed
 	err := k.snapshot(func() error {
 		found = map[rs.Family]*installed{}
-		families, err := k.tables()
+		families, err := k.Tables()
 		for _, f := range families {
 			if found[f], err = k.readTable(f); err != nil {
 				break

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/bulkhead-net/bulkhead/internal/compile"
+	"github.com/bulkhead-net/bulkhead/internal/endpoint"
+)
+
+// ErrConflict marks an attachment whose address another endpoint of the node holds.
+var ErrConflict = errors.New("address is held by another endpoint")
+
+// Attach registers an attachment and returns when its rules are in the kernel. Attaching what
+// is attached already replaces it. On an error nothing of it is left, and it stays closed.
+func (n *Node) Attach(ctx context.Context, a endpoint.Attachment) (Report, error) {
+	if n.policyErr != nil {
+		return Report{}, n.policyErr
+	}
+	if err := n.evictStale(a); err != nil {
+		return Report{}, err
+	}
+	report, err := n.attach(ctx, a)
+	if err != nil {
+		err = errors.Join(err, n.undo(ctx, a.Endpoint.ID))
+	}
+	return report, err
+}
+
+func (n *Node) attach(ctx context.Context, a endpoint.Attachment) (Report, error) {
+	// On disk first: if we die before the kernel follows, DEL finds what there is to remove.
+	if err := n.registry.Put(a); err != nil {
+		return Report{}, err
+	}
+	n.remove(a.Endpoint.ID)
+	n.attachments = append(n.attachments, a)
+	if a.Bridge != "" {
+		if err := n.enableNetfilter(a.Bridge); err != nil {
+			return Report{}, err
+		}
+	}
+	// Flows that ran to these addresses while nobody, or somebody else, had them.
+	if _, err := n.links.ForgetAddress(a.Endpoint.Addresses); err != nil {
+		return Report{}, err
+	}
+	report, err := n.follow(ctx)
+	if err != nil {
+		return report, err
+	}
+	return report, conflictOf(report.Conflicts, a.Endpoint.ID)
+}
+
+func conflictOf(conflicts []compile.Conflict, id string) error {
+	for _, c := range conflicts {
+		if c.Endpoint.ID == id {
+			return fmt.Errorf("%s: %w: %s (%s)", c.Addr, ErrConflict, c.Holder, c.Holder.ID)
+		}
+	}
+	return nil
+}
+
+// evictStale removes attachments that hold one of a's addresses and whose interface is gone:
+// their container died and nobody called DEL.
+func (n *Node) evictStale(a endpoint.Attachment) error {
+	for _, old := range n.Attachments() {
+		if old.Endpoint.ID == a.Endpoint.ID || !shareAddress(old, a) {
+			continue
+		}
+		exists, err := n.links.LinkExists(old.HostInterface)
+		if err != nil {
+			return err
+		}
+		if exists && old.HostInterface != a.HostInterface {
+			continue // alive: the newer claim stays closed
+		}
+		if err := n.registry.Delete(old.Endpoint.ID); err != nil {
+			return err
+		}
+		n.remove(old.Endpoint.ID)
+	}
+	return nil
+}
+
+func shareAddress(a, b endpoint.Attachment) bool {
+	for _, addr := range a.Endpoint.Addresses {
+		if slices.Contains(b.Endpoint.Addresses, addr) {
+			return true
+		}
+	}
+	return false
+}
+
+func (n *Node) remove(id string) {
+	n.attachments = slices.DeleteFunc(n.attachments, func(a endpoint.Attachment) bool {
+		return a.Endpoint.ID == id
+	})
+}
+
+// undo takes a failed attachment back.
+func (n *Node) undo(ctx context.Context, id string) error {
+	_, err := n.Detach(context.WithoutCancel(ctx), func(a endpoint.Attachment) bool {
+		return a.Endpoint.ID == id
+	})
+	return err
+}
+
+// Detach removes every attachment that matches, its rules, and the connections that conntrack
+// still knows of its addresses. That none matches is no error: the kernel is made to follow
+// what is registered all the same, in case a former process died half-way.
+func (n *Node) Detach(ctx context.Context, match func(endpoint.Attachment) bool) (Report, error) {
+	var gone []endpoint.Attachment
+	for _, a := range n.Attachments() {
+		if !match(a) {
+			continue
+		}
+		if err := n.registry.Delete(a.Endpoint.ID); err != nil {
+			return Report{}, err
+		}
+		n.remove(a.Endpoint.ID)
+		gone = append(gone, a)
+	}
+	report, err := n.follow(ctx)
+	for _, a := range gone {
+		_, ferr := n.links.ForgetAddress(a.Endpoint.Addresses)
+		err = errors.Join(err, ferr)
+	}
+	return report, err
+}
+
+// Apply makes the kernel follow the policy directory and the registry now, and repairs what
+// somebody else changed in our tables.
+func (n *Node) Apply(ctx context.Context) (Report, error) {
+	if n.policyErr != nil {
+		return Report{}, n.policyErr
+	}
+	report, err := n.follow(ctx)
+	if err != nil || report.Changed {
+		return report, err
+	}
+	drift, err := n.Verify(ctx)
+	if err != nil || len(drift) == 0 {
+		return report, err
+	}
+	return n.repair(ctx, drift)
+}

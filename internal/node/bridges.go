@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+)
+
+// bridgesFile lists the bridges whose netfilter flags we set, to be given back on uninstall.
+const bridgesFile = "bridges.json"
+
+// enableNetfilter makes a bridge hand its frames to the IP hooks.
+func (n *Node) enableNetfilter(bridge string) error {
+	var ours []string
+	if err := readJSON(n.path(bridgesFile), &ours); err != nil {
+		n.notes = append(n.notes, err.Error())
+	}
+	changed, err := n.links.EnableBridgeNetfilter(bridge)
+	if err != nil || !changed || slices.Contains(ours, bridge) {
+		return err
+	}
+	if err := writeJSON(n.path(bridgesFile), append(ours, bridge)); err != nil {
+		return fmt.Errorf("bridges: %w", err)
+	}
+	return nil
+}
+
+// enableIfBridge does so for a name that may be no bridge, or not exist yet.
+func (n *Node) enableIfBridge(name string) error {
+	bridges, err := n.links.ListBridges()
+	if err != nil || !slices.Contains(bridges, name) {
+		return err
+	}
+	return n.enableNetfilter(name)
+}
+
+// restoreBridges gives the flags back.
+func (n *Node) restoreBridges() error {
+	var ours []string
+	if err := readJSON(n.path(bridgesFile), &ours); err != nil {
+		return err
+	}
+	var errs []error
+	for _, bridge := range ours {
+		if err := n.links.DisableBridgeNetfilter(bridge); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}

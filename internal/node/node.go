@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/bulkhead-net/bulkhead/internal/compile"
+	"github.com/bulkhead-net/bulkhead/internal/endpoint"
+	"github.com/bulkhead-net/bulkhead/internal/link"
+	"github.com/bulkhead-net/bulkhead/internal/nft"
+	"github.com/bulkhead-net/bulkhead/policy"
+)
+
+// Node is the inputs of one node as they were read under its lock, and the way to make the
+// kernel follow them.
+type Node struct {
+	options  Options
+	lock     *endpoint.Lock // nil: read-only
+	registry *endpoint.Registry
+	kernel   *nft.Kernel
+	links    *link.Conn
+
+	config       compile.Config
+	set          *policy.Set
+	newDocuments bool
+	attachments  []endpoint.Attachment
+	// notes are what was found wrong in the state directory, and set aside.
+	notes []string
+	// policyErr says why the policy directory could not be read.
+	policyErr error
+}
+
+// Open takes the node's lock and reads its inputs. It waits for the lock until the lock
+// timeout or the end of ctx. Close frees it; so does the death of the process.
+func Open(ctx context.Context, o Options) (*Node, error) {
+	o = o.withDefaults()
+	if err := os.MkdirAll(o.StateDir, 0o700); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	wait, cancel := context.WithTimeout(ctx, o.LockTimeout)
+	defer cancel()
+	lock, err := endpoint.AcquireLock(wait, filepath.Join(o.StateDir, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	return open(o, lock)
+}
+
+// OpenReadOnly reads the inputs without the lock, for commands that only tell. What it sees
+// may be half of a change that another process is making.
+func OpenReadOnly(o Options) (*Node, error) { return open(o.withDefaults(), nil) }
+
+func open(o Options, lock *endpoint.Lock) (*Node, error) {
+	n := &Node{options: o, lock: lock, config: compile.DefaultConfig()}
+	if err := n.load(); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, nil
+}
+
+func (n *Node) load() error {
+	var err error
+	if n.kernel, err = nft.Open(nft.Options{NetNS: n.options.NetNS}); err != nil {
+		return err
+	}
+	if n.links, err = link.Open(link.Options{NetNS: n.options.NetNS}); err != nil {
+		return err
+	}
+	if err = n.loadConfig(); err != nil {
+		return err
+	}
+	if err = n.loadAttachments(); err != nil {
+		return err
+	}
+	return n.loadPolicies()
+}
+
+// loadAttachments reads the registry. Files that cannot be believed are set aside there and
+// noted here; their endpoints are closed, since nothing opens them.
+func (n *Node) loadAttachments() error {
+	if _, err := os.Stat(n.options.StateDir); errors.Is(err, fs.ErrNotExist) && n.lock == nil {
+		return nil // nothing was ever attached
+	}
+	var err error
+	if n.registry, err = endpoint.Open(n.options.StateDir); err != nil {
+		return err
+	}
+	all, corrupt, err := n.registry.All()
+	if err != nil {
+		return err
+	}
+	for _, c := range corrupt {
+		n.notes = append(n.notes, fmt.Sprintf("%s: %v (set aside as %s)", c.File, c.Err, c.SetAside))
+	}
+	// The oldest attachment keeps an address that two of them claim.
+	slices.SortStableFunc(all, func(a, b endpoint.Attachment) int {
+		return a.Created.Compare(b.Created)
+	})
+	n.attachments = all
+	return nil
+}
+
+// Close frees the lock and the sockets.
+func (n *Node) Close() error {
+	var errs []error
+	if n.kernel != nil {
+		errs = append(errs, n.kernel.Close())
+	}
+	if n.links != nil {
+		errs = append(errs, n.links.Close())
+	}
+	if n.lock != nil {
+		errs = append(errs, n.lock.Unlock())
+	}
+	return errors.Join(errs...)
+}
+
+func (n *Node) path(name string) string { return filepath.Join(n.options.StateDir, name) }
+
+// Attachments are the registered attachments, the oldest first.
+func (n *Node) Attachments() []endpoint.Attachment { return slices.Clone(n.attachments) }
+
+// Policies is the loaded policy set.
+func (n *Node) Policies() *policy.Set { return n.set }
+
+// Config is the node's compile configuration.
+func (n *Node) Config() compile.Config { return n.config }
+
+// Notes are what was found wrong in the state directory.
+func (n *Node) Notes() []string { return slices.Clone(n.notes) }
+
+// PolicyError says why the policy directory could not be read, nil when it was.
+func (n *Node) PolicyError() error { return n.policyErr }

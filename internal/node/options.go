@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import "time"
+
+// The places of a node that states none.
+const (
+	DefaultStateDir    = "/run/bulkhead"
+	DefaultPolicyDir   = "/etc/bulkhead/policies"
+	DefaultLockTimeout = 20 * time.Second
+)
+
+// Options say where a node keeps its state.
+type Options struct {
+	// StateDir holds the registry, the installed model and the lock. Root only; it must not
+	// outlive a reboot, since the kernel state does not.
+	StateDir string
+	// PolicyDir holds the policies: *.yaml, *.yml and *.json, read in the order of their names.
+	PolicyDir string
+	// NetNS is a file descriptor of the network namespace that holds the rules; 0 for the
+	// caller's own.
+	NetNS int
+	// LockTimeout bounds the wait for other processes.
+	LockTimeout time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.StateDir == "" {
+		o.StateDir = DefaultStateDir
+	}
+	if o.PolicyDir == "" {
+		o.PolicyDir = DefaultPolicyDir
+	}
+	if o.LockTimeout == 0 {
+		o.LockTimeout = DefaultLockTimeout
+	}
+	return o
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/bulkhead-net/bulkhead/policy"
+)
+
+// ReadPolicyFiles reads the policy files of a directory in the order of their names. A
+// directory that is not there is an error: taking it for "no policies" would open the node.
+func ReadPolicyFiles(dir string) ([]policy.File, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("policy directory: %w", err)
+	}
+	var files []policy.File
+	for _, e := range entries {
+		if !slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(e.Name())) {
+			continue
+		}
+		path := filepath.Join(dir, e.Name())
+		info, err := os.Stat(path) // follows the links that ConfigMap volumes are made of
+		if err != nil {
+			return nil, fmt.Errorf("policy file: %w", err)
+		}
+		if info.IsDir() {
+			continue
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("policy file: %w", err)
+		}
+		files = append(files, policy.File{Name: path, Data: data})
+	}
+	return files, nil
+}
+
+// loadPolicies fills the policy set from the directory. When that cannot be read, the last
+// accepted documents stay in force and the error waits for whoever must not go on without.
+func (n *Node) loadPolicies() error {
+	var last []policy.Document
+	path := n.path("documents.json")
+	if err := readJSON(path, &last); err != nil {
+		n.notes = append(n.notes, err.Error())
+	}
+	files, err := ReadPolicyFiles(n.options.PolicyDir)
+	if err != nil {
+		n.policyErr = err
+		files = nil
+		for _, d := range last {
+			files = append(files, policy.File{Name: d.File, Data: d.Raw})
+		}
+	}
+	n.set = policy.Load(files, last)
+	n.newDocuments = !slices.EqualFunc(last, n.set.Documents, sameDocument)
+	return nil
+}
+
+func sameDocument(a, b policy.Document) bool {
+	return a.Ref == b.Ref && a.File == b.File && a.Line == b.Line && string(a.Raw) == string(b.Raw)
+}
+
+// keepPolicies makes the accepted documents the last good ones.
+func (n *Node) keepPolicies() error {
+	if n.policyErr != nil || !n.newDocuments {
+		return nil
+	}
+	if err := writeJSON(n.path("documents.json"), n.set.Documents); err != nil {
+		return fmt.Errorf("last good policies: %w", err)
+	}
+	n.newDocuments = false
+	return nil
+}
