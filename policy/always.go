@@ -12,7 +12,7 @@ import (
 var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // beforePolicy decides what no policy can change. It reports false when policy decides.
-func beforePolicy(f Flow) (Decision, bool) {
+func (s *Set) beforePolicy(f Flow) (Decision, bool) {
 	to := f.To.address()
 	switch {
 	case to.IsMulticast() || to == limitedBroadcast:
@@ -33,8 +33,24 @@ func beforePolicy(f Flow) (Decision, bool) {
 	case f.To.isLinkLocal():
 		return always(f, ReasonLinkLocal, "%s is dropped: %s is a link-local address of %s",
 			f.Service(), to, f.To.Endpoint), true
+	case f.From.Endpoint != nil && !s.AllowEncapsulation && f.encapsulates():
+		// A node of an overlay unwraps what reaches it and trusts the sender inside.
+		return always(f, ReasonEncapsulation, "%s is dropped: %s sends a tunnel protocol",
+			f.Service(), f.From.Endpoint), true
 	}
 	return Decision{}, false
+}
+
+// Tunnel protocols by number (IPIP, SIT, GRE) and by UDP port (VXLAN, VXLAN as Linux first had
+// it, Geneve).
+var (
+	TunnelProtocols = []uint8{4, 41, 47}
+	TunnelPorts     = []uint16{4789, 8472, 6081}
+)
+
+func (f Flow) encapsulates() bool {
+	return slices.Contains(TunnelProtocols, f.Protocol) ||
+		f.Protocol == ProtocolUDP && slices.Contains(TunnelPorts, f.Port)
 }
 
 // always is a denial in the direction in which the flow is seen first.

@@ -6,7 +6,7 @@ package policy
 // it, share its fate. The source's egress and the destination's ingress must both allow; a side
 // that is no endpoint is not judged. Neighbour discovery and group membership are not flows.
 func (s *Set) Evaluate(f Flow) Decision {
-	if d, decided := beforePolicy(f); decided {
+	if d, decided := s.beforePolicy(f); decided {
 		return d
 	}
 	egress := s.EvaluateDirection(Egress, f)

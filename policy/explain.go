@@ -69,7 +69,7 @@ const (
 // Explain decides as Evaluate does and tells, tier by tier, what was asked and what matched.
 func (s *Set) Explain(f Flow) Explanation {
 	e := Explanation{Flow: f.String(), Decision: s.Evaluate(f)}
-	if _, decided := beforePolicy(f); decided {
+	if _, decided := s.beforePolicy(f); decided {
 		return e
 	}
 	e.Directions = []DirectionTrace{s.traceDirection(Egress, f), s.traceDirection(Ingress, f)}

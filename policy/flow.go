@@ -52,6 +52,8 @@ const (
 	ReasonLinkLocal    Reason = "link-local"    // link-local unicast between the parties
 	ReasonMulticast    Reason = "multicast"     // broadcast and multicast
 	ReasonLoopback     Reason = "loopback"      // a loopback destination
+
+	ReasonEncapsulation Reason = "encapsulation" // a tunnel that begins in an endpoint
 )
 
 // Decision is what the Set says about a flow, or about one direction of it.

@@ -111,3 +111,25 @@ func TestHostIsNoEndpoint(t *testing.T) {
 		t.Error("a named port matches the own node")
 	}
 }
+
+func TestTunnelsAreDroppedBeforePolicy(t *testing.T) {
+	for _, service := range []string{"ip/4", "ip/41", "ip/47", "udp/4789", "udp/8472", "udp/6081"} {
+		for _, allowed := range []bool{false, true} {
+			s := newSet()
+			s.AllowEncapsulation = allowed
+			want := Decision{Action: Deny, Direction: Egress, Reason: ReasonEncapsulation}
+			if allowed {
+				want = Decision{Action: Accept, Direction: Ingress, Reason: ReasonDefaultAllow}
+			}
+			got := s.Evaluate(flowOf(t, "shop/web", "shop/api", service))
+			if got.Action != want.Action || got.Direction != want.Direction ||
+				got.Reason != want.Reason {
+				t.Errorf("%s, allowed %t: got %+v want %+v", service, allowed, got, want)
+			}
+		}
+		from := newSet().Evaluate(flowOf(t, "192.0.2.1", "shop/api", service))
+		if from.Action != Accept {
+			t.Errorf("%s from the world: got %+v want it accepted", service, from)
+		}
+	}
+}

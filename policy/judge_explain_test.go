@@ -125,8 +125,8 @@ func TestWhy(t *testing.T) {
 			"no rule accepts tcp/5432 from shop/api"},
 		{"192.0.2.1", "shop/db", "icmp/8/0",
 			"SegmentationPolicy admin ingress[0] denies icmp/8/0 from 192.0.2.1"},
-		{"shop/web", "192.0.2.1", "ip/47",
-			"NetworkPolicy shop/out egress[0] accepts protocol 47 to 192.0.2.1"},
+		{"shop/web", "192.0.2.1", "ip/89",
+			"NetworkPolicy shop/out egress[0] accepts protocol 89 to 192.0.2.1"},
 		{"pay/api", "192.0.2.1", "tcp/1", "no policy decides about egress of pay/api: " +
 			"tcp/1 to 192.0.2.1 is allowed by default"},
 		{"192.0.2.1", "host", "tcp/1",

@@ -38,7 +38,7 @@ func TestProjectClauses(t *testing.T) {
 			segmentation("echo", AdminTier, 1, podsIn("pay", ""), ingress(
 				rule(Accept, nil, icmp(ProtocolICMP, 8)),
 				rule(Accept, nil, icmp(ProtocolICMPv6, 128)),
-				rule(Accept, nil, Port{Protocol: 47}),
+				rule(Accept, nil, Port{Protocol: 89}),
 				rule(Deny, nil))),
 		)},
 		{"S0.6 own address; the own node and NetworkPolicy", newSet(

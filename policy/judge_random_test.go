@@ -86,7 +86,7 @@ func (c chance) party(t *testing.T) Party {
 }
 
 func (c chance) flow(t *testing.T) Flow {
-	service := pick(c, "tcp/80", "tcp/9090", "tcp/8080", "udp/53", "sctp/80", "icmp/8/0", "ip/47")
+	service := pick(c, "tcp/80", "tcp/9090", "tcp/8080", "udp/53", "sctp/80", "icmp/8/0", "ip/89")
 	f := flowOf(t, "host", "host", service)
 	f.From, f.To, f.ViaService = c.party(t), c.party(t), c.percent(20)
 	return f

@@ -206,6 +206,9 @@ type Set struct {
 	// kubernetes.io/metadata.name, declared or not; see NamespaceLabels.
 	Namespaces map[string]map[string]string
 	Problems   []Problem
+	// AllowEncapsulation says that policy decides about tunnel protocols too. It is the node's
+	// configuration, not any document's; otherwise an endpoint's tunnels are always dropped.
+	AllowEncapsulation bool
 	// Documents are the accepted documents: what a caller keeps as the last good version.
 	Documents []Document
 }

@@ -62,6 +62,9 @@ func here(law *policy.Set, t trip) policy.Decision {
 	case t.flow.From.Endpoint != nil && t.from == nil:
 		return law.EvaluateDirection(policy.Ingress, t.flow)
 	case t.flow.To.Endpoint != nil && t.to == nil:
+		if d := law.Evaluate(t.flow); d.Reason == policy.ReasonEncapsulation {
+			return d // what no policy can change is dropped where it begins
+		}
 		return law.EvaluateDirection(policy.Egress, t.flow)
 	}
 	return law.Evaluate(t.flow)

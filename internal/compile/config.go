@@ -20,8 +20,7 @@ type Config struct {
 	LogGroup uint16 `json:"logGroup"`
 	// Managed says what is closed before any endpoint exists.
 	Managed Managed `json:"managed"`
-	// AllowEncapsulation lets endpoints send VXLAN, Geneve, IPIP, SIT and GRE where policy
-	// allows. Off by default: an overlay node would unwrap and trust what is inside.
+	// AllowEncapsulation is what a node copies to its policy set (policy.Set).
 	AllowEncapsulation bool `json:"allowEncapsulation,omitempty"`
 }
 

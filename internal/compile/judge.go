@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/bulkhead-net/bulkhead/internal/ruleset"
+	"github.com/bulkhead-net/bulkhead/policy"
 )
 
 // Flags of the TCP header (RFC 9293).
@@ -14,12 +15,6 @@ const (
 	tcpSYN = 0x02
 	tcpRST = 0x04
 	tcpACK = 0x10
-)
-
-// VXLAN, its old Linux default, and Geneve; IPIP, SIT and GRE by protocol number.
-var (
-	encapsulationPorts     = []uint16{4789, 8472, 6081}
-	encapsulationProtocols = []uint8{4, 41, 47}
 )
 
 // judgement is the slow path: new flows, and flows of an old epoch.
@@ -35,7 +30,7 @@ func (c *compiler) judgement(t *table, f family) {
 			rule(in("isolated", ruleset.IIFName, ruleset.CTOrigSaddr),
 				in("isolated", ruleset.IIFName, ruleset.CTReplySaddr), goTo("drop-isolated")),
 		),
-		c.encapsulation(),
+		c.tunnels(true, true),
 		dispatch(egress, ruleset.IIFName, ruleset.OIFName, ruleset.CTOrigSaddr),
 		list(
 			rule(original(), jump("closed-in")),
@@ -84,17 +79,29 @@ func dispatch(k kind, originalName, replyName, addr ruleset.Field) []ruleset.Rul
 		rule(reply(), in(k.open(), replyName, addr), goTo(k.next())))
 }
 
-// encapsulation drops tunnels that begin in an endpoint.
-func (c *compiler) encapsulation() []ruleset.Rule {
-	if c.config.AllowEncapsulation {
+// tunnels drops encapsulation that begins in an endpoint, in packets of both directions: a reply
+// that passed would make the flow live again.
+func (c *compiler) tunnels(there, back bool) []ruleset.Rule {
+	if c.policies.AllowEncapsulation {
 		return nil
 	}
-	bound := in("bind", ruleset.IIFName, ruleset.CTOrigSaddr)
-	return list(
-		rule(oneOf(ruleset.L4Proto, protocolKeys(encapsulationProtocols...)...), bound,
-			goTo("drop-encapsulation")),
-		rule(oneOf(ruleset.UDPDestPort, portKeys(encapsulationPorts...)...), original(), bound,
-			goTo("drop-encapsulation")))
+	drop := goTo("drop-encapsulation")
+	protocol := oneOf(ruleset.L4Proto, protocolKeys(policy.TunnelProtocols...)...)
+	ports := portKeys(policy.TunnelPorts...)
+	var out []ruleset.Rule
+	if there {
+		bound := in("bind", ruleset.IIFName, ruleset.CTOrigSaddr)
+		out = append(out,
+			rule(protocol, original(), bound, drop),
+			rule(oneOf(ruleset.UDPDestPort, ports...), original(), bound, drop))
+	}
+	if back {
+		bound := in("bind", ruleset.OIFName, ruleset.CTOrigSaddr)
+		out = append(out,
+			rule(protocol, reply(), bound, drop),
+			rule(oneOf(ruleset.UDPSourcePort, ports...), reply(), bound, drop))
+	}
+	return out
 }
 
 // discovery accepts neighbour discovery and multicast listening. Conntrack leaves both
@@ -120,7 +127,7 @@ func (c *compiler) judgeToHost(t *table, f family) {
 			rule(within(f.daddr, f.multicast), goTo("drop-multicast")),
 			rule(oneOf(ruleset.PacketType, ruleset.Byte(ruleset.PacketBroadcast),
 				ruleset.Byte(ruleset.PacketMulticast)), goTo("drop-multicast"))),
-		c.encapsulation(),
+		c.tunnels(true, false),
 		list(rule(original(), vmap("published", f.daddr, ruleset.L4Proto, ruleset.DestPort))),
 		list(
 			rule(original(), vmap("to-host", ruleset.IIFName, ruleset.CTOrigSaddr)),
@@ -158,6 +165,7 @@ func (c *compiler) judgeFromHost(t *table, f family) {
 			rule(is(ruleset.L4Proto, ruleset.Byte(f.icmp)), state(ruleset.StateRelated), accept())),
 		untrackable("untracked-from-host"),
 		hostOffers(f),
+		c.tunnels(false, true),
 		list(
 			rule(within(f.daddr, f.multicast), goTo("drop-multicast")),
 			// A process of the node that borrows another's address is nobody we can judge.

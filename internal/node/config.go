@@ -38,6 +38,7 @@ func (n *Node) SetConfig(ctx context.Context, c compile.Config) (Report, error) 
 		return Report{}, fmt.Errorf("base configuration: %w", err)
 	}
 	n.config = c
+	n.set.AllowEncapsulation = c.AllowEncapsulation
 	for _, name := range c.Managed.Interfaces {
 		if err := n.enableIfBridge(name); err != nil {
 			return Report{}, err

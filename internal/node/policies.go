@@ -57,6 +57,7 @@ func (n *Node) loadPolicies() error {
 		}
 	}
 	n.set = policy.Load(files, last)
+	n.set.AllowEncapsulation = n.config.AllowEncapsulation
 	n.newDocuments = !slices.EqualFunc(last, n.set.Documents, sameDocument)
 	return nil
 }

@@ -19,7 +19,7 @@ var WorldAddresses = []string{
 var HostAddresses = []string{"10.1.0.254", "198.51.100.1", "fd00:1::ffff", "2001:db8:5::1"}
 
 // Ports are those that flows go to.
-var Ports = []uint16{53, 80, 443, 8080, 49, 8001, 65535}
+var Ports = []uint16{53, 80, 443, 8080, 49, 8001, 65535, 4789}
 
 // Flow is a connection attempt that this node gets to see.
 type Flow struct {
@@ -74,7 +74,7 @@ func (d Dice) Flow(endpoints []Endpoint) Flow {
 }
 
 func (d Dice) service(f *policy.Flow, v6 bool) {
-	f.Protocol = roll[uint8](d, 6, 6, 6, 17, 17, 132, 1, 50, 89, 6)
+	f.Protocol = roll[uint8](d, 6, 6, 6, 17, 17, 132, 1, 50, 89, 47, 6)
 	switch f.Protocol {
 	case policy.ProtocolTCP, policy.ProtocolUDP, policy.ProtocolSCTP:
 		f.Port = roll(d, Ports...)
