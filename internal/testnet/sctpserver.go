@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
+
+	"golang.org/x/sys/unix"
 )
 
 func listenSCTP(v6 bool, local netip.Addr) (*net.IPConn, error) {
@@ -31,6 +33,10 @@ func (s *Server) sctp(port uint16) (io.Closer, error) {
 			return nil, err
 		}
 		open.add(c)
+		if err := wantDestination(c, v6); err != nil {
+			open.Close()
+			return nil, err
+		}
 		go s.associations(c, port)
 	}
 	return open, nil
@@ -40,13 +46,13 @@ const serverTag = 0x62756c6b
 
 func (s *Server) associations(c *net.IPConn, port uint16) {
 	tags := map[netip.AddrPort]uint32{}
-	buf := make([]byte, 65536)
+	buf, oob := make([]byte, 65536), make([]byte, 256)
 	for {
-		n, from, err := c.ReadFromIP(buf)
+		n, m, _, from, err := c.ReadMsgIP(buf, oob)
 		if err != nil {
 			return
 		}
-		in, ok := parseSegment(buf[:n])
+		in, ok := parseSegment(withoutHeader(buf[:n], from.IP))
 		if !ok || in.dst != port {
 			continue
 		}
@@ -66,6 +72,31 @@ func (s *Server) associations(c *net.IPConn, port uint16) {
 		default:
 			continue
 		}
-		c.WriteToIP(out.bytes(), from)
+		// As for UDP: the answer comes from the address that was asked.
+		c.WriteMsgIP(out.bytes(), answerFrom(oob[:m], from.IP), from)
 	}
+}
+
+// withoutHeader is the payload of what a raw socket received: for IPv4 the header stands in
+// front of it.
+func withoutHeader(b []byte, from net.IP) []byte {
+	if from.To4() == nil || len(b) == 0 {
+		return b
+	}
+	return b[min(len(b), int(b[0]&0xf)*4):]
+}
+
+// answerFrom turns the received control message into one to send. For IPv4 the kernel delivers
+// the interface too, and an answer that is bound to it would not follow its route.
+func answerFrom(oob []byte, from net.IP) []byte {
+	if from.To4() == nil {
+		return oob
+	}
+	header := unix.CmsgLen(0)
+	if len(oob) < header+unix.SizeofInet4Pktinfo {
+		return nil
+	}
+	out := append([]byte(nil), oob...)
+	clear(out[header : header+4])
+	return out
 }

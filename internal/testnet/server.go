@@ -108,7 +108,7 @@ func (s *Server) udp(port uint16) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := wantDestination(c); err != nil {
+	if err := wantDestination(c, true); err != nil {
 		c.Close()
 		return nil, err
 	}
@@ -128,14 +128,17 @@ func (s *Server) udp(port uint16) (io.Closer, error) {
 	return c, nil
 }
 
-func wantDestination(c *net.UDPConn) error {
+// wantDestination asks for a control message with the address that each packet was sent to.
+func wantDestination(c syscall.Conn, v6 bool) error {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return err
 	}
-	control := func(fd uintptr) {
-		err = unix.SetsockoptInt(int(fd), syscall.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
+	level, option := unix.IPPROTO_IP, unix.IP_PKTINFO
+	if v6 {
+		level, option = unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO
 	}
+	control := func(fd uintptr) { err = unix.SetsockoptInt(int(fd), level, option, 1) }
 	if cerr := raw.Control(control); cerr != nil {
 		return cerr
 	}
