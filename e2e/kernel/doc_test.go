@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package kernel is the third judge: it compiles policies, loads them into the kernel of a host
+// made of network namespaces, sends real packets, and compares what arrives with what
+// policy.Evaluate decides. It knows no plugin and no daemon.
+package kernel
