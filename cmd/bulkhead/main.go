@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command bulkhead is the CNI plugin: the last one of a network's list, it makes the node
+// enforce the policy directory on the interface that the others made. See docs/plugin.md.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/bulkhead-net/bulkhead/internal/link"
+	"github.com/bulkhead-net/bulkhead/plugin"
+)
+
+func main() {
+	os.Exit(plugin.Plugin{
+		OpenNode: func(ctx context.Context, s plugin.Settings) (plugin.Node, error) {
+			return openNode(ctx, s)
+		},
+		OpenLinks: func() (plugin.Links, error) { return link.Open(link.Options{}) },
+		Preview:   preview,
+		Probe:     probe,
+	}.Run(plugin.Streams{
+		Getenv: os.Getenv,
+		Stdin:  os.Stdin,
+		Stdout: os.Stdout,
+		Stderr: os.Stderr,
+	}))
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/bulkhead-net/bulkhead/internal/endpoint"
+	"github.com/bulkhead-net/bulkhead/internal/node"
+	"github.com/bulkhead-net/bulkhead/plugin"
+)
+
+// attachedNode is a node.Node as the plugin wants it.
+type attachedNode struct{ *node.Node }
+
+// openNode waits for the lock as long as the verb has time.
+func openNode(ctx context.Context, s plugin.Settings) (plugin.Node, error) {
+	o := options(s)
+	if end, ok := ctx.Deadline(); ok {
+		o.LockTimeout = time.Until(end)
+	}
+	n, err := node.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return attachedNode{n}, nil
+}
+
+func options(s plugin.Settings) node.Options {
+	return node.Options{StateDir: s.StateDir, PolicyDir: s.PolicyDir}
+}
+
+func (n attachedNode) Attach(ctx context.Context, a endpoint.Attachment) ([]string, error) {
+	report, err := n.Node.Attach(ctx, a)
+	notes := n.Notes()
+	for _, p := range n.Policies().Problems {
+		notes = append(notes, "policy: "+p.String())
+	}
+	if report.Rebuilt != "" {
+		notes = append(notes, "rules rebuilt: "+report.Rebuilt)
+	}
+	return notes, err
+}
+
+func (n attachedNode) Detach(ctx context.Context, match func(endpoint.Attachment) bool) error {
+	_, err := n.Node.Detach(ctx, match)
+	return err
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/bulkhead-net/bulkhead/internal/endpoint"
+	"github.com/bulkhead-net/bulkhead/internal/link"
+)
+
+// add makes the kernel enforce policy on an interface that another plugin made, and returns
+// the result it was given.
+func (c *call) add(ctx context.Context) ([]byte, error) {
+	a, r, err := c.describe()
+	if err != nil {
+		return nil, err
+	}
+	output := append(bytes.Clone(r.text), '\n')
+	links, port, err := c.find(a, r)
+	switch {
+	case errors.Is(err, link.ErrUnenforceable) && (c.conf.allow || c.conf.dryRun):
+		c.log.Warn("endpoint is NOT enforced", "endpoint", a.Endpoint.ID, "reason", err)
+		return output, nil
+	case err != nil:
+		return nil, err
+	}
+	place(&a, port)
+	if c.conf.portIsolation && port.Bridge == "" {
+		return nil, fail(InvalidConf, "portIsolation: found true, but %s of the host is no port of "+
+			"a bridge", port.Name)
+	}
+	if c.conf.dryRun {
+		return output, c.preview(ctx, a)
+	}
+	if err := c.attach(ctx, links, port, a); err != nil {
+		return nil, err
+	}
+	return output, nil
+}
+
+// describe makes the attachment that a call is about, apart from where it meets the host.
+func (c *call) describe() (endpoint.Attachment, *result, error) {
+	r, err := c.conf.readResult()
+	if err != nil {
+		return endpoint.Attachment{}, nil, err
+	}
+	identity, err := identify(c.env, c.conf)
+	if err != nil {
+		return endpoint.Attachment{}, nil, err
+	}
+	if identity.Addresses, err = r.addresses(c.env.ifname); err != nil {
+		return endpoint.Attachment{}, nil, err
+	}
+	return endpoint.Attachment{
+		Endpoint:    identity,
+		ContainerID: c.env.containerID,
+		NetNS:       c.env.netns,
+		NetworkName: c.conf.name,
+		Isolated:    c.conf.portIsolation,
+		Created:     time.Now().UTC(),
+	}, r, nil
+}
+
+// find looks for the host's side of CNI_IFNAME and compares both sides with prevResult.
+func (c *call) find(a endpoint.Attachment, r *result) (Links, link.Port, error) {
+	if err := checkNamespace(a.NetNS); err != nil {
+		return nil, link.Port{}, err
+	}
+	links, err := c.OpenLinks()
+	if err != nil {
+		return nil, link.Port{}, err
+	}
+	port, err := links.FindPort(a.NetNS, a.Endpoint.Interface)
+	switch {
+	case errors.Is(err, link.ErrUnenforceable):
+		return nil, port, &Error{Code: Unenforceable, cause: err,
+			Msg: fmt.Sprintf("CNI_IFNAME: %v (onUnenforceable allows it unprotected)", err)}
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, port, fail(InvalidEnvironment, "CNI_IFNAME: no %s in CNI_NETNS %s: %w",
+			a.Endpoint.Interface, a.NetNS, err)
+	case err != nil:
+		return nil, port, asError(fmt.Errorf("CNI_IFNAME: %w", err), NotEnforced)
+	}
+	mac, err := r.mac(a.Endpoint.Interface)
+	if err != nil {
+		return nil, port, err
+	}
+	// A process that is in the namespace already may have changed the address, and would pass
+	// the guard under the address that it chose.
+	if mac != nil && !bytes.Equal(mac, port.MAC) {
+		return nil, port, fail(Contradiction, "prevResult: interface %s has mac %s, but the kernel "+
+			"says %s", a.Endpoint.Interface, mac, port.MAC)
+	}
+	return links, port, nil
+}
+
+func place(a *endpoint.Attachment, port link.Port) {
+	a.HostInterface, a.Bridge, a.MAC = port.Name, port.Bridge, port.MAC.String()
+}
+
+// attach changes the kernel: isolation first, so that no frame passes without it.
+func (c *call) attach(ctx context.Context, links Links, port link.Port,
+	a endpoint.Attachment) (err error) {
+	node, err := c.OpenNode(ctx, c.conf.settings)
+	if err != nil {
+		return asError(err, NotEnforced)
+	}
+	defer node.Close()
+	if a.Isolated && !port.Isolated {
+		if err := links.SetIsolated(port.Name, true); err != nil {
+			return asError(fmt.Errorf("portIsolation: %w", err), NotEnforced)
+		}
+		defer func() {
+			if err != nil {
+				c.logError("isolation stays set", links.SetIsolated(port.Name, false))
+			}
+		}()
+	}
+	if err := supersede(ctx, node, a); err != nil {
+		return asError(err, NotEnforced)
+	}
+	notes, err := node.Attach(ctx, a)
+	if err != nil {
+		return asError(fmt.Errorf("endpoint %s: %w", a.Endpoint.ID, err), NotEnforced)
+	}
+	c.attached = true
+	for _, n := range notes {
+		c.log.Warn(n)
+	}
+	return nil
+}
+
+// supersede removes attachments of other containers that claim the same link of the host. A
+// link has one container, so theirs is gone without a DEL, and its address must not be left
+// to the new owner of the link.
+func supersede(ctx context.Context, node Node, a endpoint.Attachment) error {
+	stale := func(old endpoint.Attachment) bool {
+		return old.HostInterface == a.HostInterface && old.Endpoint.ID != a.Endpoint.ID
+	}
+	for _, old := range node.Attachments() {
+		if stale(old) {
+			return node.Detach(ctx, stale)
+		}
+	}
+	return nil
+}
+
+// preview reports what ADD would do.
+func (c *call) preview(ctx context.Context, a endpoint.Attachment) error {
+	text, err := c.Preview(ctx, c.conf.settings, a)
+	if err != nil {
+		return asError(fmt.Errorf("dryRun: %w", err), NotEnforced)
+	}
+	c.log.Warn("dry run: endpoint is NOT enforced", "endpoint", a.Endpoint.ID,
+		"namespace", a.Endpoint.Namespace, "name", a.Endpoint.Name, "labels", a.Endpoint.Labels,
+		"ports", a.Endpoint.Ports, "addresses", a.Endpoint.Addresses, "link", a.HostInterface)
+	_, err = io.WriteString(c.stderr, text)
+	return err
+}
+
+// undo takes back an ADD whose result nobody received.
+func (c *call) undo(reason error) {
+	if !c.attached {
+		return
+	}
+	c.log.Warn("ADD is undone", "reason", reason)
+	node, err := c.OpenNode(c.cleanup, c.conf.settings)
+	if err != nil {
+		c.logError("undo", err)
+		return
+	}
+	defer node.Close()
+	c.logError("undo", node.Detach(c.cleanup, c.isThis))
+}
+
+func (c *call) logError(what string, err error) {
+	if err != nil {
+		c.log.Error(what, "error", err)
+	}
+}
