@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+
+.PHONY: help
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## static binaries into bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/bulkhead ./cmd/bulkheadd ./cmd/bulkheadctl
+
+.PHONY: demo
+demo: deps ## containers on two networks, policies, and what gets through
+	go run ./e2e/demo
+
+.PHONY: test
+test: deps ## every suite; fails on a skip, and on a package that no suite runs
+	go run ./internal/suite
+
+.PHONY: lint
+lint: ## format, vet, and the laws of internal/arch
+	go run ./internal/suite lint
+
+.PHONY: fuzz
+fuzz: ## every fuzz target, a minute each
+	go run ./internal/suite -fuzztime 1m fuzz
+
+.PHONY: generate
+generate: ## CRD schemas and docs/clauses.md
+	go generate ./...
+
+.PHONY: image
+image: ## container image bulkhead:latest
+	docker build --tag bulkhead .
+
+.PHONY: deps
+deps: ## install what tests and demo need (root, Debian)
+	hack/deps
+
+.PHONY: clean
+clean: ## remove bin/
+	rm -rf bin
