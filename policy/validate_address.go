@@ -72,8 +72,8 @@ func (v value) prefixes(low, high int) []netip.Prefix {
 	return found
 }
 
-// strictlyWithin rejects an exception that is not a strict part of its block: it would either remove
-// everything or nothing, and its author meant neither.
+// strictlyWithin rejects an exception that is not a strict part of its block: it would either
+// remove everything or nothing, and its author meant neither.
 func (v value) strictlyWithin(block, exception netip.Prefix) {
 	if exception == block || !within(block, exception) {
 		v.wrong("a CIDR inside " + block.String() + " and smaller than it")

@@ -60,7 +60,8 @@ func (c *compiler) publishedChain(e *emitter, name, accepts string) {
 
 // deniedClients lists the endpoints whose own egress rules forbid the published endpoint. The
 // peer and the port are fixed here, so the answer is known without a packet.
-func (c *compiler) deniedClients(e *emitter, name string, server int, addr netip.Addr, p Published) {
+func (c *compiler) deniedClients(e *emitter, name string, server int, addr netip.Addr,
+	p Published) {
 	for i, client := range c.endpoints {
 		if client.Local == nil {
 			continue

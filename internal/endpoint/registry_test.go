@@ -148,7 +148,6 @@ func addAddress(a *Attachment, s string) {
 }
 
 func TestCorruptFilesAreSetAside(t *testing.T) {
-	good := sample("good")
 	text, err := encode(sample("bad"))
 	if err != nil {
 		t.Fatal(err)
@@ -185,29 +184,33 @@ func TestCorruptFilesAreSetAside(t *testing.T) {
 		}},
 	}
 	for title, x := range cases {
-		t.Run(title, func(t *testing.T) {
-			dir := t.TempDir()
-			r := open(t, dir)
-			put(t, r, good)
-			for round := range keptCopies + 2 {
-				if err := x.make(r.dir); err != nil {
-					t.Fatal(err)
-				}
-				got, corrupt, err := r.All()
-				if err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], good) {
-					t.Fatalf("all: got %v, %v, want the good one", got, err)
-				}
-				if len(corrupt) != 1 || corrupt[0].File != filepath.Join(r.dir, x.file) ||
-					!errors.Is(corrupt[0].Err, ErrCorrupt) {
-					t.Fatalf("round %d: corrupt: got %+v, want %s", round, corrupt, x.file)
-				}
-				if _, err := os.Lstat(corrupt[0].SetAside); err != nil ||
-					filepath.Dir(corrupt[0].SetAside) != r.corrupt {
-					t.Errorf("set aside: got %q, %v", corrupt[0].SetAside, err)
-				}
-				want(t, r, good)
-			}
-		})
+		t.Run(title, func(t *testing.T) { corruptAgain(t, x.file, x.make) })
+	}
+}
+
+// corruptAgain makes a corrupt file more often than copies are kept, and looks at what the
+// registry says each time.
+func corruptAgain(t *testing.T, file string, corrupted func(dir string) error) {
+	good := sample("good")
+	r := open(t, t.TempDir())
+	put(t, r, good)
+	for round := range keptCopies + 2 {
+		if err := corrupted(r.dir); err != nil {
+			t.Fatal(err)
+		}
+		got, corrupt, err := r.All()
+		if err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], good) {
+			t.Fatalf("all: got %v, %v, want the good one", got, err)
+		}
+		if len(corrupt) != 1 || corrupt[0].File != filepath.Join(r.dir, file) ||
+			!errors.Is(corrupt[0].Err, ErrCorrupt) {
+			t.Fatalf("round %d: corrupt: got %+v, want %s", round, corrupt, file)
+		}
+		if _, err := os.Lstat(corrupt[0].SetAside); err != nil ||
+			filepath.Dir(corrupt[0].SetAside) != r.corrupt {
+			t.Errorf("set aside: got %q, %v", corrupt[0].SetAside, err)
+		}
+		want(t, r, good)
 	}
 }
 
