@@ -11,14 +11,17 @@ import (
 // checkNamespace refuses a CNI_NETNS that is not the network namespace of a container. The
 // host's own would make the host's interfaces endpoints.
 func checkNamespace(path string) error {
-	var fsStat unix.Statfs_t
-	if err := unix.Statfs(path, &fsStat); err != nil {
-		return fail(InvalidNetNS, "CNI_NETNS %q: %w", path, err)
+	// O_NONBLOCK keeps a FIFO from blocking us.
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return fail(InvalidNetNS, "CNI_NETNS: %w", err)
 	}
-	if fsStat.Type != unix.NSFS_MAGIC {
+	defer f.Close()
+	kind, err := unix.IoctlRetInt(int(f.Fd()), unix.NS_GET_NSTYPE)
+	if err != nil || kind != unix.CLONE_NEWNET {
 		return fail(InvalidNetNS, "CNI_NETNS %q: not a network namespace", path)
 	}
-	theirs, err := os.Stat(path)
+	theirs, err := f.Stat()
 	if err != nil {
 		return fail(InvalidNetNS, "CNI_NETNS: %w", err)
 	}
