@@ -5,6 +5,7 @@ package link
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -108,7 +109,16 @@ func (s *socket) open() error {
 	if s.conn != nil {
 		return nil
 	}
-	conn, err := netlink.Dial(s.family, &netlink.Config{NetNS: s.ns})
+	// The thread must not change between the look at its namespace and the new socket.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	ns := s.ns
+	if inNamespace(ns) {
+		// Entering a namespace takes CAP_SYS_ADMIN, even one's own; a confined service that
+		// stays where it is needs CAP_NET_ADMIN only.
+		ns = 0
+	}
+	conn, err := netlink.Dial(s.family, &netlink.Config{NetNS: ns})
 	if err != nil {
 		return fmt.Errorf("netlink socket: %w", err)
 	}
@@ -116,6 +126,15 @@ func (s *socket) open() error {
 	_ = conn.SetReadBuffer(receiveBuffer)
 	s.conn = conn
 	return nil
+}
+
+// inNamespace reports whether the calling thread is in the network namespace.
+func inNamespace(ns int) bool {
+	var own, other unix.Stat_t
+	if unix.Stat("/proc/thread-self/ns/net", &own) != nil || unix.Fstat(ns, &other) != nil {
+		return false
+	}
+	return own.Dev == other.Dev && own.Ino == other.Ino
 }
 
 func (s *socket) close() {
