@@ -27,6 +27,7 @@ var rawProtocols = []struct {
 }{
 	{"ip4", "0.0.0.0", policy.ProtocolICMP}, {"ip6", "::", policy.ProtocolICMPv6},
 	{"ip4", "0.0.0.0", 50}, {"ip6", "::", 50}, {"ip4", "0.0.0.0", 89}, {"ip6", "::", 89},
+	{"ip4", "0.0.0.0", 47}, {"ip6", "::", 47},
 }
 
 // ear hears what reaches a namespace in protocols without ports. Every probe ends in a number
@@ -166,21 +167,30 @@ func writeRaw(ns *testnet.Namespace, p probe, number uint64) error {
 	return err
 }
 
-// message is an ICMP message, or anything for the other protocols. The kernel itself sums
-// ICMPv6 up.
+// message is what each protocol takes for one of its own: conntrack calls a broken GRE header
+// invalid, and the kernel answers a rejected packet only if its checksum is right.
 func message(p probe, number uint64) []byte {
 	b := binary.BigEndian.AppendUint64(nil, rand.Uint64())
 	b = binary.BigEndian.AppendUint64(b, number)
-	if p.isICMP() {
+	switch {
+	case p.isICMP():
 		b[0], b[1], b[2], b[3] = p.ICMPType, p.ICMPCode, 0, 0
-		if p.Protocol == policy.ProtocolICMP {
-			binary.BigEndian.PutUint16(b[2:], checksum(b))
-		}
+	case p.Protocol == 47:
+		b[0], b[1], b[2], b[3] = 0, 0, 0x08, 0x00
+		return b
+	default:
+		b[2], b[3] = 0, 0
 	}
+	binary.BigEndian.PutUint16(b[2:], checksum(p, b))
 	return b
 }
 
-func checksum(b []byte) uint16 {
+// checksum is that of ICMP and OSPF: in IPv6 it covers a pseudo header too.
+func checksum(p probe, b []byte) uint16 {
+	if p.From.Addr.Is6() {
+		b = append(append(p.From.Addr.AsSlice(), p.To.Addr.AsSlice()...), b...)
+		b = append(b, 0, 0, 0, 16, 0, 0, 0, p.Protocol)
+	}
 	sum := uint32(0)
 	for ; len(b) >= 2; b = b[2:] {
 		sum += uint32(b[0])<<8 | uint32(b[1])

@@ -116,6 +116,9 @@ func (n *node) here(law *policy.Set) func(policy.Flow) policy.Decision {
 		case f.From.Endpoint != nil && n.at[f.From.Endpoint.ID] == nil:
 			return law.EvaluateDirection(policy.Ingress, f)
 		case f.To.Endpoint != nil && n.at[f.To.Endpoint.ID] == nil:
+			if d := law.Evaluate(f); d.Reason == policy.ReasonEncapsulation {
+				return d // what no policy can change is dropped where it begins
+			}
 			return law.EvaluateDirection(policy.Egress, f)
 		}
 		return law.Evaluate(f)
