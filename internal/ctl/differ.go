@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ctl
+
+import (
+	"fmt"
+
+	"github.com/bulkhead-net/bulkhead/internal/ruleset"
+	"github.com/bulkhead-net/bulkhead/policy"
+)
+
+// reasons say what is dropped whatever the policy, by the name of the chain that drops it.
+var reasons = map[string]string{
+	"spoof":         "its source is not bound to the interface it comes from",
+	"quarantine":    "an interface or address of a managed network to which no endpoint is attached",
+	"options":       "source routing",
+	"invalid":       "conntrack finds it invalid",
+	"untracked":     "it is not tracked",
+	"midstream":     "TCP that does not begin with SYN",
+	"related":       "an ICMP error about somebody else's flow",
+	"redirect":      "an ICMP redirect",
+	"multicast":     "broadcast or multicast that is not on the list",
+	"loopback":      "a loopback destination from outside",
+	"link-local":    "link-local traffic that is not on the list",
+	"encapsulation": "a tunnel that begins in an endpoint; allowEncapsulation is off",
+	"isolated":      "both endpoints are isolated ports of one bridge",
+	"published":     "the published port's endpoint does not accept it",
+	"unjudged": "the IP rules did not see it: its bridge does not hand frames to them " +
+		"(br_netfilter)",
+	"unknown-port": "a bridge port to which no endpoint is attached",
+	"misdelivered": "the port is not the destination's own",
+	"ethertype":    "an ethertype that endpoints may not send",
+	"router":       "only routers send this",
+	"dhcp-server":  "only DHCP servers send this",
+}
+
+// differences compares the judges in pairs: the law with the rules, the rules with the kernel.
+func (v view) differences(j journey, x explanation) []string {
+	found := []string{}
+	if want := wanted(x.Law.Decision, j.flow); x.Rules.Verdict != want.String() {
+		found = append(found, fmt.Sprintf("the law says %s, so the rules should %s; they %s",
+			x.Law.Decision.Action, want, x.Rules.Verdict))
+	}
+	for _, e := range []end{j.from, j.to} {
+		if e.attachment == nil {
+			continue
+		}
+		if why := v.status.NotEnforced[e.attachment.Endpoint.ID]; why != "" {
+			found = append(found, fmt.Sprintf("%s is not enforced, closed: %s",
+				&e.attachment.Endpoint, why))
+		}
+	}
+	if n := len(v.drift); n > 0 {
+		found = append(found, fmt.Sprintf("the kernel is not as desired, so the trace may not "+
+			"describe it: %s, the first: %s; bulkheadctl apply repairs it",
+			count(n, "difference"), v.drift[0]))
+	}
+	return found
+}
+
+// wanted is what the rules must do to the first packet of a flow about which the law says so.
+func wanted(d policy.Decision, f policy.Flow) ruleset.Outcome {
+	switch {
+	case d.Action == policy.Accept:
+		return ruleset.Accepted
+	case d.Action == policy.Reject && !f.From.Host:
+		return ruleset.Rejected
+	}
+	// The node's own packets are dropped: the kernel cannot reject where they are judged.
+	return ruleset.Dropped
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ctl
+
+import (
+	"github.com/bulkhead-net/bulkhead/internal/cli"
+	"github.com/bulkhead-net/bulkhead/internal/node"
+)
+
+// Environment is where the commands work. The zero value is the machine itself.
+type Environment struct {
+	// NetNS is a descriptor of the network namespace that holds the rules; 0 for the caller's.
+	NetNS int
+}
+
+// Program is bulkheadctl.
+func Program(e Environment) cli.Program {
+	return cli.Program{
+		Name:    "bulkheadctl",
+		Summary: "ask and tell this node's segmentation",
+		Commands: []cli.Command{
+			{Name: "check", Arguments: "FILE...", New: e.check,
+				Summary: "validate and lint policy files; - is standard input"},
+			{Name: "apply", New: e.apply,
+				Summary: "make the kernel follow the policy directory now"},
+			{Name: "explain", Arguments: "FROM TO PORT/PROTO", New: e.explain,
+				Summary: "say what happens to a flow, and why"},
+			{Name: "render", New: e.render,
+				Summary: "print the ruleset that the kernel should hold"},
+			{Name: "endpoints", New: e.endpoints,
+				Summary: "list this node's endpoints and whether they are enforced"},
+			{Name: "uninstall", New: e.uninstall,
+				Summary: "remove every trace of Bulkhead from the kernel"},
+		},
+	}
+}
+
+// places declares the flags that say where the node keeps its things.
+func (e Environment) places(f *cli.Flags) *node.Options {
+	o := &node.Options{NetNS: e.NetNS}
+	f.StringVar(&o.StateDir, "state-dir", node.DefaultStateDir, "state `directory`")
+	f.StringVar(&o.PolicyDir, "policy-dir", node.DefaultPolicyDir, "policy `directory`")
+	return o
+}
+
+// nothingMore refuses arguments of a command that takes none.
+func nothingMore(arguments []string) error {
+	if len(arguments) > 0 {
+		return cli.Usagef("unexpected argument %q", arguments[0])
+	}
+	return nil
+}
