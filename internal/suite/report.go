@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"text/tabwriter"
+)
+
+const modulePath = "github.com/bulkhead-net/bulkhead"
+
+// shortName is a package as people call it.
+func shortName(name string) string { return strings.TrimPrefix(name, modulePath+"/") }
+
+// problem is one reason to fail, with everything that was printed about it.
+type problem struct{ title, output string }
+
+// report is what became of one suite.
+type report struct {
+	name     string
+	packages int
+	passed   int
+	skipped  int
+	seconds  float64
+	problems []problem
+	titles   []string       // tests that passed
+	show     *regexp.Regexp // output of passed tests that is worth reading
+	progress io.Writer
+}
+
+func (r *report) problem(title, output string) {
+	r.problems = append(r.problems, problem{title, output})
+}
+
+// failed counts problems other than skips. Each skip is a problem of its own, so that one can
+// be told from the other and both fail the run.
+func (r *report) failed() int { return len(r.problems) - r.skipped }
+
+func (r *report) line(format string, args ...any) {
+	fmt.Fprintf(r.progress, "  "+format+"\n", args...)
+}
+
+// note prints the lines of an output that the suite wants to show.
+func (r *report) note(output string) {
+	for text := range strings.Lines(output) {
+		if r.show != nil && r.show.MatchString(text) {
+			r.line("%s", strings.TrimSpace(text))
+		}
+	}
+}
+
+// judge adds what can only be seen at the end: that nothing was tested at all.
+func (r *report) judge() {
+	if r.passed+len(r.problems) == 0 {
+		r.problem("empty suite: "+r.name, "no test ran\n")
+	}
+}
+
+func (r *report) printProblems(w io.Writer) {
+	for _, p := range r.problems {
+		fmt.Fprintf(w, "\n--- FAIL %s: %s\n", r.name, p.title)
+		for text := range strings.Lines(p.output) {
+			fmt.Fprintf(w, "    %s\n", strings.TrimSuffix(text, "\n"))
+		}
+	}
+}
+
+func (r *report) row() string {
+	return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t%.1f", r.name, r.packages,
+		r.passed+len(r.problems), r.passed, r.failed(), r.skipped, r.seconds)
+}
+
+// printSummary ends with the line "N passed, N failed", in which a skip is a failure.
+func printSummary(w io.Writer, reports []*report) (passed, failed int) {
+	fmt.Fprintln(w)
+	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "suite\tpackages\ttests\tpassed\tfailed\tskipped\tseconds\t")
+	for _, r := range reports {
+		fmt.Fprintln(table, r.row()+"\t")
+		passed += r.passed
+		failed += len(r.problems)
+	}
+	table.Flush()
+	fmt.Fprintf(w, "\n%d passed, %d failed\n", passed, failed)
+	return passed, failed
+}
