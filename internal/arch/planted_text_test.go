@@ -85,6 +85,7 @@ func TestTools(t *testing.T) {
 		{"with a context", "p/f_test.go", call(`exec.CommandContext(c, "rare")`), "runs rare"},
 		{"in a namespace", "p/f_test.go", call(`n.Run(t, "rare", "x")`), "runs rare"},
 		{"with input", "p/f_test.go", call(`n.Command("", "rare")`), "runs rare"},
+		{"by its path", "p/f_test.go", call(`exec.Command("/proc/self/exe")`), ""},
 		{"a subtest", "p/f_test.go", call(`t.Run("rare", exec.Command)`), ""},
 	})
 }
