@@ -79,6 +79,18 @@ type result struct {
 	got      error
 }
 
+// timeout is how long to wait for what is to come. A raw SCTP socket does not wake up for an
+// ICMP error: its probe finds the error only when the time is over.
+func (r result) timeout() time.Duration {
+	switch {
+	case errors.Is(r.want, testnet.ErrTimeout):
+		return silence
+	case r.want != nil && r.Protocol == policy.ProtocolSCTP:
+		return 2 * silence
+	}
+	return patience
+}
+
 func (r result) ok() bool { return errors.Is(r.got, r.want) || r.got == nil && r.want == nil }
 
 // probeAll runs the probes, many at once: the ones that wait for nothing wait together.
@@ -93,11 +105,7 @@ func (n *node) probeAll(law func(policy.Flow) policy.Decision, probes []probe) [
 			defer func() { <-places }()
 			d := law(p.Flow)
 			r := result{probe: p, decision: d, want: expected(p, d)}
-			timeout := patience
-			if errors.Is(r.want, testnet.ErrTimeout) {
-				timeout = silence
-			}
-			r.got = n.run(p, timeout)
+			r.got = n.run(p, r.timeout())
 			results[i] = r
 		})
 	}
