@@ -111,7 +111,8 @@ func (h *host) list(t *testing.T, name, version string, main, more object) *libc
 	for k, v := range more {
 		last[k] = v
 	}
-	text, err := json.Marshal(object{"cniVersion": version, "name": name, "plugins": []any{main, last}})
+	text, err := json.Marshal(object{"cniVersion": version, "name": name,
+		"plugins": []any{main, last}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +148,8 @@ type attachment struct {
 }
 
 // attach makes a container and adds it to a network as eth0; args are pairs of CNI_ARGS.
-func (h *host) attach(t *testing.T, list *libcni.NetworkConfigList, id string, args ...string) *attachment {
+func (h *host) attach(t *testing.T, list *libcni.NetworkConfigList, id string,
+	args ...string) *attachment {
 	t.Helper()
 	a := h.prepare(t, list, id, args...)
 	if err := h.add(a); err != nil {
@@ -156,7 +158,8 @@ func (h *host) attach(t *testing.T, list *libcni.NetworkConfigList, id string, a
 	return a
 }
 
-func (h *host) prepare(t *testing.T, list *libcni.NetworkConfigList, id string, args ...string) *attachment {
+func (h *host) prepare(t *testing.T, list *libcni.NetworkConfigList, id string,
+	args ...string) *attachment {
 	t.Helper()
 	a := &attachment{Container: h.AddContainer(t, id), list: list}
 	a.rt = &libcni.RuntimeConf{ContainerID: id, NetNS: a.Path(), IfName: "eth0",

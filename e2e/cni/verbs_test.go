@@ -107,7 +107,8 @@ func TestGCTakesWhatIsNotNamed(t *testing.T) {
 	h := newHost(t)
 	list1 := h.list(t, "net1", "1.1.0", h.bridge(1), nil)
 	list2 := h.list(t, "net2", "1.1.0", h.bridge(2), nil)
-	keep, lost, other := h.attach(t, list1, "keep"), h.attach(t, list1, "lost"), h.attach(t, list2, "other")
+	keep, lost := h.attach(t, list1, "keep"), h.attach(t, list1, "lost")
+	other := h.attach(t, list2, "other")
 	// Not through libcni, which would send a DEL for the attachment that it remembers.
 	conf := `{"cniVersion": "1.1.0", "name": "net1", "type": "bulkhead", "stateDir": "` + h.state +
 		`", "policyDir": "` + h.policies + `", "cni.dev/valid-attachments": [` +
