@@ -33,11 +33,12 @@ const grace = 60 * time.Millisecond
 // fire sends all shots at once and returns the names of those that any of the captures saw.
 func fire(t testing.TB, from *testnet.Container, at []*testnet.Capture, shots []shot) []string {
 	t.Helper()
-	sent := make([][]byte, len(shots))
+	sent, frames := make([][]byte, len(shots)), make([][]byte, len(shots))
 	for i, s := range shots {
 		sent[i] = newMark()
-		from.SendRaw(t, "eth0", s.frame(sent[i]))
+		frames[i] = s.frame(sent[i])
 	}
+	from.SendRaw(t, "eth0", frames...)
 	var landed []string
 	for deadline := time.Now().Add(grace); ; time.Sleep(2 * time.Millisecond) {
 		landed = landed[:0]
