@@ -64,7 +64,7 @@ func readClauses(t *testing.T, file string) []clause {
 	return out
 }
 
-func readRow(t *testing.T, place, line string) []row {
+func readRow(t testing.TB, place, line string) []row {
 	t.Helper()
 	fields := strings.Fields(line)
 	if len(fields) != 4 {
@@ -89,7 +89,7 @@ func readRow(t *testing.T, place, line string) []row {
 }
 
 // setService reads tcp/80, udp/53, sctp/9, ping, icmp/TYPE/CODE and ip/PROTOCOL.
-func (p *probe) setService(t *testing.T, place, text string, v6 bool) {
+func (p *probe) setService(t testing.TB, place, text string, v6 bool) {
 	t.Helper()
 	parts := strings.Split(text, "/")
 	numbers := make([]uint16, 3)
