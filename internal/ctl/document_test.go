@@ -41,7 +41,7 @@ func TestDocument(t *testing.T) {
 		examples++
 		want := consoleBlock.FindStringSubmatch(block)[1]
 		have := example.replay(want)
-		if have != want && !*update {
+		if essence(have) != essence(want) && !*update {
 			t.Errorf("example:\n%s\nwant as the manual says (-update rewrites it):\n%s", have, want)
 		}
 		return "```console\n" + have + "```"
@@ -54,6 +54,21 @@ func TestDocument(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// What the manual shows of the ruleset's insides is an example: the names and numbers of rules
+// have golden files of their own, and may change without the manual being wrong.
+var (
+	tracedRule = regexp.MustCompile(`(?m)^  (ip|ip6|bridge) \S+\[\d+\]: .*\n`)
+	insides    = regexp.MustCompile(`after \d+ rules|\b\d+ operations|\b[0-9a-f]{12}\b`)
+	rendered   = regexp.MustCompile(`(?m)^\t.*\n`)
+)
+
+// essence is an output without the insides of the ruleset.
+func essence(text string) string {
+	text = tracedRule.ReplaceAllString(text, "")
+	text = rendered.ReplaceAllString(text, "")
+	return insides.ReplaceAllString(text, "*")
 }
 
 // shell carries out the few commands that the manual uses.
