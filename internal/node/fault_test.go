@@ -195,7 +195,8 @@ func TestUninstall(t *testing.T) {
 	before := s.net.Run(t, "nft", "list", "ruleset") + s.net.Run(t, "ip", "-d", "link", "show", "br0")
 	s.attach(t, "a")
 	s.attach(t, "b")
-	if on := s.net.Run(t, "ip", "-d", "link", "show", "br0"); !strings.Contains(on, "nf_call_iptables 1") {
+	on := s.net.Run(t, "ip", "-d", "link", "show", "br0")
+	if !strings.Contains(on, "nf_call_iptables 1") {
 		t.Errorf("bridge while attached: got %s", on)
 	}
 	s.do(t, func(ctx context.Context, n *node.Node) (node.Report, error) {

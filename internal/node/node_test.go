@@ -69,7 +69,8 @@ func (s *site) attachment(name string) endpoint.Attachment {
 	}
 }
 
-func (s *site) do(t *testing.T, f func(context.Context, *node.Node) (node.Report, error)) node.Report {
+func (s *site) do(t *testing.T,
+	f func(context.Context, *node.Node) (node.Report, error)) node.Report {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
