@@ -20,7 +20,8 @@ import (
 
 // Case is one directory: policies.yaml, endpoints.json and want.nft.
 type Case struct {
-	Name string
+	Name  string
+	Input compile.Input
 	// Ruleset is what the case compiles to, with generation 1 and epoch 1.
 	Ruleset *ruleset.Ruleset
 	// WantFile holds the text of Ruleset.
@@ -65,7 +66,7 @@ func read(dir string) (Case, error) {
 	if len(conflicts) > 0 {
 		return Case{}, fmt.Errorf("conflicts: %v", conflicts)
 	}
-	return Case{Name: filepath.Base(dir), WantFile: filepath.Join(dir, "want.nft"),
+	return Case{Name: filepath.Base(dir), Input: in, WantFile: filepath.Join(dir, "want.nft"),
 		Ruleset: in.Config.Stamped(r, compile.Stamp{Generation: 1, Epoch: 1})}, nil
 }
 
