@@ -106,7 +106,7 @@ func guardUnaddressed(f family) []ruleset.Rule {
 // packet is ours to judge at all.
 func (c *compiler) hooks(t *table, f family) {
 	t.base("forward", ruleset.Forward, filterPriority, slices.Concat(
-		list(errorsFirst(f), rule(c.live(), goTo("passed"))),
+		list(errorsFirst(f), c.fast(goTo("passed"))),
 		c.managedIn(goTo("forward-judge")),
 		c.managedOut(goTo("forward-judge")),
 		ours(f.saddr, goTo("forward-judge")),
@@ -116,7 +116,7 @@ func (c *compiler) hooks(t *table, f family) {
 		list(
 			rule(is(ruleset.IIFName, ruleset.Ifname("lo")), accept()),
 			errorsFirst(f),
-			rule(c.live(), goTo("passed")),
+			c.fast(goTo("passed")),
 		),
 		c.managedIn(goTo("input-judge")),
 		ours(f.saddr, goTo("input-judge")),
@@ -124,7 +124,7 @@ func (c *compiler) hooks(t *table, f family) {
 	t.base("postrouting", ruleset.Postrouting, postroutingPriority, slices.Concat(
 		list(
 			rule(is(ruleset.OIFName, ruleset.Ifname("lo")), accept()),
-			rule(c.live(), accept()),
+			c.fast(accept()),
 		),
 		c.managedOut(goTo("host-judge")),
 		ours(f.daddr, goTo("host-judge")),

@@ -91,5 +91,13 @@ func (c *compiler) live() ruleset.Statement {
 		Mask: c.config.EpochMask}
 }
 
+// fast is the way of a flow that was judged already. Its packets are established: the kernel
+// gives a new flow that a helper expected (the data connection of FTP) the mark of the control
+// connection, and a foreign rule may mark a first packet; such a flow is judged like any other,
+// and when it is refused conntrack forgets it together with its mark.
+func (c *compiler) fast(then ruleset.Statement) ruleset.Rule {
+	return rule(state(ruleset.StateEstablished), c.live(), then)
+}
+
 // list makes a list of rules, to be joined with others.
 func list(rules ...ruleset.Rule) []ruleset.Rule { return rules }
