@@ -109,28 +109,28 @@ func portOf(address string) string { return address[strings.LastIndex(address, "
 func TestExplainSaysWhereTheJudgesDiffer(t *testing.T) {
 	for _, tc := range []struct {
 		name, to string
-		spoil    func(*site)
+		spoil    func(*testing.T, *site)
 		verdict  string
 		want     string
 	}{
-		{"bridge", "5432/tcp", func(s *site) {
-			s.net.Run(t, "sysctl", "-q", "net.bridge.bridge-nf-call-iptables=0")
+		{"bridge", "5432/tcp", func(t *testing.T, s *site) {
+			s.net.Sysctl(t, "net/bridge/bridge-nf-call-iptables", "0")
 			s.net.Run(t, "ip", "link", "set", "br0", "type", "bridge", "nf_call_iptables", "0",
 				"nf_call_ip6tables", "0")
 		}, "drop", "the law says Accept, so the rules should accept; they drop"},
-		{"rule", "5432/tcp", func(s *site) {
+		{"rule", "5432/tcp", func(t *testing.T, s *site) {
 			s.net.Run(t, "nft", "flush", "chain", "ip", "bulkhead", "forward")
 		}, "accept", "the kernel is not as desired"},
-		{"tables", "5432/tcp", func(s *site) { s.net.Run(t, "nft", "flush", "ruleset") },
+		{"tables", "5432/tcp", func(t *testing.T, s *site) { s.net.Run(t, "nft", "flush", "ruleset") },
 			"accept", "the kernel is not as desired"},
-		{"interface", "5432/tcp", func(s *site) {
+		{"interface", "5432/tcp", func(t *testing.T, s *site) {
 			s.net.Run(t, "ip", "link", "set", "veth-db", "nomaster")
 		}, "accept", "shop/db is not enforced, closed: interface veth-db: found on bridge"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSite(t)
 			s.attachAll(t)
-			tc.spoil(s)
+			tc.spoil(t, s)
 			x, code := s.explain(t, "shop/web", "shop/db", tc.to)
 			all := strings.Join(x.Differences, "\n")
 			if code != 1 || x.Agree || x.Rules.Verdict != tc.verdict || !strings.Contains(all, tc.want) {
