@@ -7,12 +7,17 @@ package main
 import (
 	"context"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/bulkhead-net/bulkhead/internal/link"
 	"github.com/bulkhead-net/bulkhead/plugin"
 )
 
 func main() {
+	// A runtime that died must not kill the plugin half-way, by a line of its log or by the
+	// result: what nobody gets is undone.
+	signal.Ignore(syscall.SIGPIPE)
 	os.Exit(plugin.Plugin{
 		OpenNode: func(ctx context.Context, s plugin.Settings) (plugin.Node, error) {
 			return openNode(ctx, s)

@@ -11,6 +11,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	// What the built plugin consists of, so that results are not taken from the test cache
+	// after a change of it.
+	_ "github.com/bulkhead-net/bulkhead/internal/node"
+	_ "github.com/bulkhead-net/bulkhead/plugin"
 )
 
 // binaries is the directory of the built plugins.

@@ -96,7 +96,8 @@ func (h *host) exec(cmd *exec.Cmd, stdin []byte) (stdout, stderr []byte, err err
 // policy writes a file into the policy directory.
 func (h *host) policy(t *testing.T, text string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(h.policies, "test.yaml"), []byte(text), 0o644); err != nil {
+	path := filepath.Join(h.policies, "test.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -3,6 +3,7 @@
 package cni_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
@@ -142,4 +143,58 @@ func TestRawDel(t *testing.T) {
 	if out, _, exit := h.raw(t, "DEL", a, conf); exit != 0 || len(out) > 0 {
 		t.Errorf("DEL without policies: got exit %d and %s", exit, out)
 	}
+}
+
+// TestRawClosedPipes: an ADD whose result nobody reads is undone, and a log that nobody reads
+// stops nothing.
+func TestRawClosedPipes(t *testing.T) {
+	h := newHost(t)
+	h.policy(t, "kind: Nonsense\n") // something to log
+	a := h.attach(t, h.list(t, "net1", "1.0.0", h.bridge(1), nil), "web1")
+	result, err := json.Marshal(a.result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf := h.conf(t, a, "1.0.0", result)
+	closed := func() *os.File {
+		t.Helper()
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		t.Cleanup(func() { w.Close() })
+		return w
+	}
+	for _, tc := range []struct {
+		name           string
+		stdout, stderr *os.File
+		want           int
+	}{
+		{"stderr closed", nil, closed(), 1},
+		{"stdout closed", closed(), nil, 0},
+		{"both closed", closed(), closed(), 0},
+	} {
+		cmd := h.command("ADD", a)
+		cmd.Stdin = bytes.NewReader(conf)
+		// Not cmd.Stdout = tc.stdout: a nil *os.File is no nil io.Writer.
+		if tc.stdout != nil {
+			cmd.Stdout = tc.stdout
+		}
+		if tc.stderr != nil {
+			cmd.Stderr = tc.stderr
+		}
+		var err error
+		h.Do(func() { err = cmd.Start() })
+		if err == nil {
+			err = cmd.Wait()
+		}
+		if (err == nil) != (tc.want == 1) {
+			t.Errorf("%s: got %v", tc.name, err)
+		}
+		if n := h.registered(t); n != tc.want {
+			t.Errorf("%s: got %d attachments, want %d", tc.name, n, tc.want)
+		}
+	}
+	h.wantNothing(t)
 }
