@@ -80,6 +80,9 @@ func (t traced) write(b *strings.Builder) {
 }
 
 func (k kernelView) title() string {
+	if k.AsDesired && k.Generation == 0 {
+		return "nothing of ours, as desired"
+	}
 	if k.AsDesired {
 		return fmt.Sprintf("generation %d, exactly the desired rules", k.Generation)
 	}

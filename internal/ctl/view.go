@@ -5,6 +5,8 @@ package ctl
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 
 	"github.com/bulkhead-net/bulkhead/internal/endpoint"
 	"github.com/bulkhead-net/bulkhead/internal/nft"
@@ -27,6 +29,9 @@ type view struct {
 // process half-way: then drift says so, and looking again settles it.
 func look(ctx context.Context, o node.Options) (v view, err error) {
 	n, err := node.OpenReadOnly(o)
+	if errors.Is(err, fs.ErrPermission) {
+		return view{}, fmt.Errorf("only root can look into the kernel: %w", err)
+	}
 	if err != nil {
 		return view{}, err
 	}
