@@ -67,13 +67,18 @@ func (c *collector) add(e event) {
 		at.output.WriteString(e.Output)
 	case "pass", "fail", "skip":
 		at.action, at.elapsed = e.Action, e.Elapsed
+		if e.Test == "" {
+			c.finishPackage(p)
+		}
 	}
 }
 
-// finish counts what was collected.
+// finish counts the packages that never ended, and tells why builds failed.
 func (c *collector) finish() {
 	for _, name := range c.order {
-		c.finishPackage(c.runs[name])
+		if p := c.runs[name]; p.action == "" {
+			c.finishPackage(p)
+		}
 	}
 	// A package that imports a broken one fails too, and the cause is told once.
 	for name, text := range c.builds {
@@ -118,7 +123,7 @@ func (c *collector) finishPackage(p *packageRun) {
 	}
 	c.judgePackage(p, ran, len(r.problems) > before)
 	if ran > 0 {
-		r.packages++
+		r.packages[p.name] = true
 		r.line("%-4s %-24s %6d tests %8.1f s", p.action, shortName(p.name), ran, p.elapsed)
 	}
 }

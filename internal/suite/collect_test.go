@@ -15,7 +15,7 @@ import (
 // recorded feeds what go test -json of Go 1.26 printed for small packages to a report.
 func recorded(t *testing.T, demand bool, names ...string) *report {
 	t.Helper()
-	r := &report{name: "recorded", progress: io.Discard}
+	r := newReport("recorded", io.Discard)
 	for _, name := range names {
 		data, err := os.ReadFile("testdata/" + name + ".json")
 		if err != nil {
@@ -49,10 +49,10 @@ func TestRecorded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := recorded(t, true, name)
-			if r.packages != want.packages || r.passed != want.passed ||
+			if len(r.packages) != want.packages || r.passed != want.passed ||
 				r.skipped != want.skipped || len(r.problems) != len(want.problems)/2 {
 				t.Fatalf("got %d packages, %d passed, %d skipped, problems %v, want %+v",
-					r.packages, r.passed, r.skipped, r.problems, want)
+					len(r.packages), r.passed, r.skipped, r.problems, want)
 			}
 			for i, p := range r.problems {
 				if p.title != want.problems[2*i] ||
@@ -72,7 +72,7 @@ func TestCutShort(t *testing.T) {
 	}
 	lines := bytes.SplitAfter(data, []byte("\n"))
 	for n := range len(lines) - 1 {
-		r := &report{progress: io.Discard}
+		r := newReport("suite", io.Discard)
 		if err := collect(r, true, bytes.NewReader(bytes.Join(lines[:n], nil))); err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +97,7 @@ func TestEmptySuite(t *testing.T) {
 
 func TestNotAnEvent(t *testing.T) {
 	for _, text := range []string{"panic: oh no\n", "{}\n", "FAIL", `{"Action":"pass"`} {
-		r := &report{progress: io.Discard}
+		r := newReport("suite", io.Discard)
 		if err := collect(r, true, strings.NewReader(text)); err == nil {
 			t.Errorf("%q: got no error, want one", text)
 		}
@@ -106,7 +106,8 @@ func TestNotAnEvent(t *testing.T) {
 
 func TestTitlesAndNotes(t *testing.T) {
 	var b bytes.Buffer
-	r := &report{progress: &b, show: regexp.MustCompile("disagreements")}
+	r := newReport("suite", &b)
+	r.show = regexp.MustCompile("disagreements")
 	data, err := os.ReadFile("testdata/good.json")
 	if err != nil {
 		t.Fatal(err)

@@ -29,6 +29,7 @@ func fuzz(packages []string, d time.Duration) step {
 			r.problem("list fuzz targets", err.Error())
 		}
 		for _, t := range targets {
+			r.line("%s for %s", t.name, d)
 			goTest(true, "-run=^$", "-fuzz=^"+t.name+"$", "-fuzztime="+d.String(),
 				"-fuzzminimizetime=1x", t.pkg)(r)
 		}

@@ -48,8 +48,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		reports[i] = s.run(stdout)
 	}
 	if len(o.names) == 0 {
-		reports = append(reports, whole(m, reports))
-		reports[len(reports)-1].printProblems(stdout)
+		reports = append(reports, whole(m, reports, stdout))
 	}
 	if _, failed := printSummary(stdout, reports); failed > 0 {
 		return 1

@@ -19,6 +19,8 @@ type pkg struct {
 	Dir          string
 	TestGoFiles  []string
 	XTestGoFiles []string
+	TestImports  []string
+	XTestImports []string
 }
 
 func (p pkg) short() string { return shortName(p.ImportPath) }
@@ -30,7 +32,7 @@ type module []pkg
 
 func listModule() (module, error) {
 	cmd := exec.Command("go", "list", "-e",
-		"-json=ImportPath,Name,Dir,TestGoFiles,XTestGoFiles", "./...")
+		"-json=ImportPath,Name,Dir,TestGoFiles,XTestGoFiles,TestImports,XTestImports", "./...")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

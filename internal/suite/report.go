@@ -21,7 +21,7 @@ type problem struct{ title, output string }
 // report is what became of one suite.
 type report struct {
 	name     string
-	packages int
+	packages map[string]bool // those in which a test ran
 	passed   int
 	skipped  int
 	seconds  float64
@@ -29,6 +29,10 @@ type report struct {
 	titles   []string       // tests that passed
 	show     *regexp.Regexp // output of passed tests that is worth reading
 	progress io.Writer
+}
+
+func newReport(name string, progress io.Writer) *report {
+	return &report{name: name, packages: map[string]bool{}, progress: progress}
 }
 
 func (r *report) problem(title, output string) {
@@ -69,7 +73,7 @@ func (r *report) printProblems(w io.Writer) {
 }
 
 func (r *report) row() string {
-	return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t%.1f", r.name, r.packages,
+	return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t%.1f", r.name, len(r.packages),
 		r.passed+len(r.problems), r.passed, r.failed(), r.skipped, r.seconds)
 }
 

@@ -64,7 +64,7 @@ func TestCommand(t *testing.T) {
 		"says so and fails": {outputWith("a == b"), "echo 'a == b'; false", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := &report{progress: io.Discard}
+			r := newReport("suite", io.Discard)
 			command("step", c.accept, "sh", "-c", c.script)(r)
 			if got := len(r.problems) == 1; got != c.fails || r.passed+len(r.problems) != 1 {
 				t.Errorf("got %d passed, problems %v, want failure %v", r.passed, r.problems, c.fails)
@@ -98,7 +98,7 @@ func TestGoTest(t *testing.T) {
 		passed, bad   int
 	}{{"good", ".", 1, 0}, {"skip", "./bad", 0, 1}, {"build", "./broken", 0, 2},
 		{"no such package", "./absent", 0, 2}, {"flag", "-no-such-flag", 0, 1}} {
-		r := &report{progress: io.Discard}
+		r := newReport("suite", io.Discard)
 		goTest(true, "-count=1", c.pattern)(r)
 		if r.passed != c.passed || len(r.problems) != c.bad {
 			t.Errorf("%s: got %d passed, problems %+v, want %d and %d", c.name, r.passed,
@@ -135,7 +135,7 @@ func TestCheckPackages(t *testing.T) {
 		"user imports it": {m.only("internal/randpolicy", "internal/compile"), nil},
 		"has tests":       {m.only("policy"), nil},
 	} {
-		r := &report{}
+		r := newReport("suite", io.Discard)
 		checkPackages(r, c.m)
 		var got []string
 		for _, p := range r.problems {
@@ -167,12 +167,12 @@ func TestCheckClauses(t *testing.T) {
 			titles = append(titles, "TestClauses/"+c.ID+"_some_case")
 		}
 	}
-	r := &report{}
+	r := newReport("suite", io.Discard)
 	checkClauses(r, nil, titles)
 	if len(r.problems) != 0 || r.passed != len(titles) {
 		t.Errorf("all: got %d passed, problems %v, want %d", r.passed, r.problems, len(titles))
 	}
-	r = &report{}
+	r = newReport("suite", io.Discard)
 	checkClauses(r, nil, titles[1:])
 	if len(r.problems) != 1 || r.problems[0].title != "clause S0.1" {
 		t.Errorf("all but one: got %v, want clause S0.1", r.problems)

@@ -18,31 +18,39 @@ type suite struct {
 	show  *regexp.Regexp
 }
 
-// The packages of the suites that are not found by rule. What else lies below e2e is a kernel
-// test, and whatever else has tests is a unit.
+// The packages of the suites that are not found by rule.
 var (
-	lintPackages   = []string{"internal/arch", "internal/clauses"}
-	kernelPackages = []string{"internal/base", "internal/link", "internal/nft", "internal/node",
-		"internal/testnet"}
-	cniPackages = []string{"plugin", "e2e/cni"}
+	lintPackages = []string{"internal/arch", "internal/clauses"}
+	cniPackages  = []string{"plugin", "e2e/cni"}
 )
 
-const demo = "e2e/demo"
+const (
+	demo    = "e2e/demo"
+	testnet = "internal/testnet"
+)
+
+// isKernel tells whether a package measures what the kernel does: it lies below e2e, or its
+// tests make networks.
+func isKernel(p pkg) bool {
+	return strings.HasPrefix(p.short(), "e2e/") || p.short() == testnet ||
+		slices.Contains(slices.Concat(p.TestImports, p.XTestImports), modulePath+"/"+testnet)
+}
 
 // suites are all suites in their order: what is quick to fail comes first.
 func suites(m module, o options) []suite {
-	kernel := slices.Clone(kernelPackages)
+	named := slices.Concat(lintPackages, cniPackages, []string{demo})
+	var kernel []string
 	for _, p := range m {
-		if strings.HasPrefix(p.short(), "e2e/") && p.short() != demo &&
-			!slices.Contains(cniPackages, p.short()) {
+		if p.hasTests() && isKernel(p) && !slices.Contains(named, p.short()) {
 			kernel = append(kernel, p.short())
 		}
 	}
-	units := m.tested(slices.Concat(lintPackages, kernel, cniPackages, []string{demo})...)
+	units := m.tested(slices.Concat(named, kernel)...)
 	return []suite{
 		{name: "lint", steps: []step{
 			command("gofmt", noOutput, "gofmt", "-l", "."),
 			command("go vet", anyOutput, "go", "vet", "./..."),
+			func(r *report) { checkPackages(r, m) },
 			goTest(true, append([]string{"-count=1"}, paths(lintPackages)...)...),
 		}},
 		{name: "unit", steps: []step{
@@ -52,10 +60,9 @@ func suites(m module, o options) []suite {
 			goTest(false, "-run", "Agree", "-count=1", "-v", "./policy", "./internal/..."),
 		}},
 		{name: "fuzz", steps: []step{fuzz(m.tested(), o.fuzzTime)}},
-		// Tests that measure what the kernel does, one package after the other: two cores
-		// are not enough for two.
+		// One package after the other: with two cores, two would spoil each other's timing.
 		{name: "kernel", steps: []step{
-			goTest(true, append([]string{"-count=1", "-p=1"}, paths(kernel)...)...),
+			goTest(true, append([]string{"-race", "-count=1", "-p=1"}, paths(kernel)...)...),
 		}},
 		{name: "cni", steps: []step{
 			goTest(true, append([]string{"-race", "-count=1", "-p=1"}, paths(cniPackages)...)...),
@@ -78,7 +85,8 @@ func paths(short []string) []string {
 // run takes the steps one by one and prints what happened on the way.
 func (s suite) run(w io.Writer) *report {
 	fmt.Fprintf(w, "\n== %s\n", s.name)
-	r := &report{name: s.name, show: s.show, progress: w}
+	r := newReport(s.name, w)
+	r.show = s.show
 	start := time.Now()
 	for _, step := range s.steps {
 		step(r)
