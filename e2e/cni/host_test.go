@@ -106,7 +106,8 @@ func (h *host) policy(t *testing.T, text string) {
 type object = map[string]any
 
 // list is a network whose last plugin is ours; more are keys of our conf.
-func (h *host) list(t *testing.T, name, version string, main, more object) *libcni.NetworkConfigList {
+func (h *host) list(t *testing.T, name, version string,
+	main, more object) *libcni.NetworkConfigList {
 	t.Helper()
 	last := object{"type": "bulkhead", "stateDir": h.state, "policyDir": h.policies}
 	for k, v := range more {
