@@ -208,16 +208,16 @@ func (e *emitter) refusal(g *group, o outcome) string {
 	}
 	counter := g.id + "-" + o.String()
 	e.counters[counter] = true
-	end := drop()
+	end := []ruleset.Statement{ruleset.CounterRef{Name: counter}, drop()}
 	if o.rejects() {
-		end = giveBack()
+		end = []ruleset.Statement{ruleset.CounterRef{Name: counter}, e.compiler.refused(), giveBack()}
 	}
 	rules := []ruleset.Rule{rule(jump("count-" + g.kind.direction().String()))}
 	if o.logs() {
 		id := g.id[len(g.kind.String())+1:]
 		rules = append(rules, e.compiler.logRule(e.family, id, g.kind.String(), o.String()))
 	}
-	rules = append(rules, commented(g.title(), ruleset.CounterRef{Name: counter}, end))
+	rules = append(rules, commented(g.title(), end...))
 	e.chain(name, rules...)
 	return name
 }

@@ -129,10 +129,11 @@ func (c *compiler) hooks(t *table, f family) {
 		c.managedOut(goTo("host-judge")),
 		ours(f.daddr, goTo("host-judge")),
 	)...)
-	t.chain("forward-judge", slices.Concat(list(rule(jump("judge"))), answer())...)
-	t.chain("input-judge", slices.Concat(list(rule(jump("judge-to-host"))), answer())...)
+	t.chain("forward-judge", slices.Concat(list(rule(jump("judge"))), c.answer())...)
+	t.chain("input-judge", slices.Concat(list(rule(jump("judge-to-host"))), c.answer())...)
 	t.chain("host-judge",
 		rule(jump("judge-from-host")),
+		c.fellOut(),
 		rule(drop()))
 	t.chain("passed",
 		// The bridge table drops frames between endpoints that were not judged here: with
@@ -159,9 +160,25 @@ func errorsFirst(f family) ruleset.Rule {
 
 // answer is what a base chain does when a refusal returns: it rejects. The answer to TCP is a
 // reset, to all else ICMP admin-prohibited.
-func answer() []ruleset.Rule {
+func (c *compiler) answer() []ruleset.Rule {
 	return list(
+		c.fellOut(),
 		rule(is(ruleset.L4Proto, ruleset.Byte(policy.ProtocolTCP)), ruleset.RejectWith{TCPReset: true}),
 		rule(ruleset.RejectWith{}),
 		rule(drop()))
+}
+
+// refused marks a packet as one to answer. It is the bit that says "passed" as well: this
+// packet goes nowhere any more.
+func (c *compiler) refused() ruleset.Statement {
+	return ruleset.SetMark{Keep: ^c.config.PassedMark, Or: c.config.PassedMark}
+}
+
+// fellOut drops what came back without a refusal. A packet keeps the rules of the generation in
+// which it entered, but asks sets of the present one: during a commit a new map element can lead
+// it to a chain that its own generation does not have yet, and which is empty for it. It may
+// belong to a connection that is allowed, which silence delays and a reset would end.
+func (c *compiler) fellOut() ruleset.Rule {
+	return rule(ruleset.Masked{Field: ruleset.PacketMark, Mask: c.config.PassedMark},
+		goTo("drop-quarantine"))
 }
