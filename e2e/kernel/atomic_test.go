@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-net/bulkhead/internal/compile"
+	"github.com/bulkhead-net/bulkhead/internal/nft"
+	"github.com/bulkhead-net/bulkhead/internal/ruleset"
+	"github.com/bulkhead-net/bulkhead/internal/testnet"
+	"github.com/bulkhead-net/bulkhead/policy"
+)
+
+// Two ways to say that only api reaches db: other chains, other sets, other verdicts.
+const (
+	closedByNetworkPolicy = `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: shop}
+spec: {podSelector: {matchLabels: {app: db}}, ingress: [{from: [{podSelector: {matchLabels: {app: api}}}]}]}`
+	closedByAdmin = `
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: db}
+spec:
+  tier: Admin
+  priority: 10
+  subject: {pods: {podSelector: {matchLabels: {app: db}}}}
+  ingress:
+  - {action: Accept, from: [{pods: {podSelector: {matchLabels: {app: api}}}}]}
+  - {action: Deny, from: [{namespaces: {}}]}`
+)
+
+const applies = 1000
+
+// Invariants 1 and 2: while a node goes back and forth between two rulesets, a reader sees one
+// or the other, whole; what both forbid never passes, and what both allow always does.
+func TestAppliesAreAtomic(t *testing.T) {
+	for _, attached := range []string{"bridge", "ptp"} {
+		t.Run(attached, func(t *testing.T) {
+			n := newClauseNode(t, attached, false)
+			received := n.at["shop/db/eth0"].Serve(t, "udp", 4000)
+			f := newFlood(t, n, received)
+			n.stamp = compile.Stamp{}
+			var states [2]*ruleset.Ruleset
+			for i, text := range []string{closedByNetworkPolicy, closedByAdmin} {
+				plain := n.compiled(load(t, text+"\n---\n"+namespaceDocuments))
+				number := uint32(i + 1)
+				states[i] = n.config.Stamped(plain, compile.Stamp{Generation: number, Epoch: number})
+			}
+			n.race(t, states, f)
+		})
+	}
+}
+
+// race applies the states in turn while a reader, a flood and open flows watch.
+func (n *node) race(t *testing.T, states [2]*ruleset.Ruleset, f *flood) {
+	t.Helper()
+	apply := func(from, to *ruleset.Ruleset) {
+		if err := n.kernel.Apply(t.Context(), ruleset.Diff(from, to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply(&ruleset.Ruleset{}, states[1])
+	r := newReader(t, n, states[0])
+	kept := n.openAll(t, "80", "shop/api shop/db", "shop/web shop/api")
+	before := f.count()
+	ctx, stop := context.WithCancel(t.Context())
+	var watchers sync.WaitGroup
+	watchers.Go(func() { f.run(ctx) })
+	watchers.Go(func() { r.run(ctx, t) })
+	watchers.Go(func() {
+		for ctx.Err() == nil {
+			echoAll(t, "during applies", kept, nil, patience)
+		}
+	})
+	for i := range applies {
+		apply(states[(i+1)%2], states[i%2])
+	}
+	stop()
+	watchers.Wait()
+	time.Sleep(silence)
+	if got := f.count() - before; got != 0 {
+		t.Errorf("got %d of %d forbidden datagrams through", got, f.sent)
+	}
+	if r.seen[0] == 0 || r.seen[1] == 0 || f.sent < applies {
+		t.Errorf("got %v readings and %d datagrams, want some of each state and many", r.seen, f.sent)
+	}
+	t.Logf("%d applies: %v readings, %d forbidden datagrams", applies, r.seen, f.sent)
+}
+
+// flood sends datagrams from web to db, each of them the first of a flow: the sockets' ports
+// change all the time.
+type flood struct {
+	from   *testnet.Namespace
+	local  netip.Addr
+	to     *net.UDPAddr
+	server *testnet.Server
+	sent   int
+}
+
+// newFlood shows that its datagrams arrive without our tables.
+func newFlood(t *testing.T, n *node, server *testnet.Server) *flood {
+	t.Helper()
+	web := partyNamed(t, "flood", "shop/web", false)
+	db := partyNamed(t, "flood", "shop/db", false)
+	f := &flood{from: n.namespaceOf(policy.Party{Endpoint: web.Endpoint}), local: web.Addr,
+		to:     net.UDPAddrFromAddrPort(netip.AddrPortFrom(db.Addr, 4000)),
+		server: server}
+	f.send()
+	for deadline := time.Now().Add(patience); f.count() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no datagram arrives without our tables")
+		}
+	}
+	return f
+}
+
+func (f *flood) count() int { return len(f.server.Received()) }
+
+func (f *flood) send() {
+	local := net.UDPAddrFromAddrPort(netip.AddrPortFrom(f.local, localPort()))
+	f.from.Do(func() {
+		c, err := net.DialUDP("udp", local, f.to)
+		if err != nil {
+			return // the port is in use
+		}
+		defer c.Close()
+		if _, err := c.Write([]byte("flood\n")); err == nil {
+			f.sent++
+		}
+	})
+}
+
+func (f *flood) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		f.send()
+	}
+}
+
+// reader reads the whole state back and tells whether it is one of the two.
+type reader struct {
+	kernel *nft.Kernel
+	want   *ruleset.Ruleset
+	// other is how the second state differs from the first.
+	other string
+	seen  [2]int
+}
+
+// newReader is made while the second state is in force.
+func newReader(t *testing.T, n *node, first *ruleset.Ruleset) *reader {
+	t.Helper()
+	k, err := nft.Open(nft.Options{NetNS: n.FD()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { k.Close() })
+	r := &reader{kernel: k, want: first}
+	if r.other, err = r.drift(); err != nil || r.other == "" {
+		t.Fatalf("got drift %q, %v, want that of the other state", r.other, err)
+	}
+	return r
+}
+
+func (r *reader) drift() (string, error) {
+	drift, err := r.kernel.Verify(r.want)
+	lines := make([]string, len(drift))
+	for i, d := range drift {
+		lines[i] = d.String()
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n"), err
+}
+
+func (r *reader) run(ctx context.Context, t *testing.T) {
+	for ctx.Err() == nil {
+		drift, err := r.drift()
+		switch {
+		case errors.Is(err, nft.ErrInterrupted):
+		case err != nil:
+			t.Errorf("read: %v", err)
+			return
+		case drift == "":
+			r.seen[0]++
+		case drift == r.other:
+			r.seen[1]++
+		default:
+			t.Errorf("got half a state:\n%s", drift)
+			return
+		}
+	}
+}
