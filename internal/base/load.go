@@ -9,15 +9,8 @@ import (
 	"strings"
 
 	"github.com/bulkhead-net/bulkhead/internal/compile"
-	"github.com/bulkhead-net/bulkhead/internal/endpoint"
 	"github.com/bulkhead-net/bulkhead/internal/node"
 )
-
-// configured is what a load needs of a node.
-type configured interface {
-	SetConfig(context.Context, compile.Config) (node.Report, error)
-	Detach(context.Context, func(endpoint.Attachment) bool) (node.Report, error)
-}
 
 // load makes a configuration the node's and the kernel follow it.
 func load(ctx context.Context, o node.Options, c compile.Config) (report node.Report, err error) {
@@ -26,20 +19,7 @@ func load(ctx context.Context, o node.Options, c compile.Config) (report node.Re
 		return node.Report{}, err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
-	return settle(ctx, n, c)
-}
-
-// settle does so even if a bridge's netfilter flags cannot be set, as when br_netfilter is not
-// there: without them its endpoints are closed to each other, without our tables everything is
-// open. The error is returned all the same.
-func settle(ctx context.Context, n configured, c compile.Config) (node.Report, error) {
-	report, err := n.SetConfig(ctx, c)
-	if err == nil {
-		return report, nil
-	}
-	// Detaching nobody makes the kernel follow what was recorded, whatever went wrong after.
-	report, again := n.Detach(ctx, func(endpoint.Attachment) bool { return false })
-	return report, errors.Join(err, again)
+	return n.SetConfig(ctx, c)
 }
 
 func summary(r node.Report, c compile.Config) string {

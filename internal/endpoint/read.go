@@ -61,6 +61,9 @@ func (r *Registry) read(name string) (Attachment, error) {
 // setAside moves a file into the directory of corrupt ones, under a name that is free there.
 func (r *Registry) setAside(name string, cause error) Corrupt {
 	c := Corrupt{File: filepath.Join(r.dir, name), Err: cause}
+	if r.readOnly {
+		return c
+	}
 	target, err := r.freeName(strings.TrimLeft(name, "."))
 	if err == nil {
 		err = os.Rename(c.File, target)

@@ -17,8 +17,9 @@ import (
 // Registry is the directory of attachments. Reading is safe at any time; Put and Delete are
 // for the holder of the state directory's Lock.
 type Registry struct {
-	dir     string
-	corrupt string
+	dir      string
+	corrupt  string
+	readOnly bool
 }
 
 // Corrupt is a file of the registry that cannot be believed.
@@ -47,6 +48,14 @@ func Open(dir string) (*Registry, error) {
 		return nil, fmt.Errorf("endpoint registry: %w", err)
 	}
 	return r, nil
+}
+
+// OpenReadOnly opens the registry for somebody who only tells: nothing is made, moved or
+// removed, and a registry that is not there is empty. Only All and ByContainer may be called.
+func OpenReadOnly(dir string) *Registry {
+	r := &Registry{dir: filepath.Join(dir, "endpoints"), readOnly: true}
+	r.corrupt = filepath.Join(r.dir, "corrupt")
+	return r
 }
 
 // fileName hides the id, which a runtime chose, from the file system.
@@ -115,6 +124,9 @@ func (r *Registry) Delete(id string) error {
 // sets aside. The error is about the directory as a whole; then nothing is known.
 func (r *Registry) All() ([]Attachment, []Corrupt, error) {
 	entries, err := os.ReadDir(r.dir)
+	if r.readOnly && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("endpoint registry: %w", err)
 	}

@@ -15,7 +15,7 @@ const bridgesFile = "bridges.json"
 // enableNetfilter makes a bridge hand its frames to the IP hooks.
 func (n *Node) enableNetfilter(bridge string) error {
 	var ours []string
-	if err := readJSON(n.path(bridgesFile), &ours); err != nil {
+	if err := n.readJSON(bridgesFile, &ours); err != nil {
 		n.notes = append(n.notes, err.Error())
 	}
 	changed, err := n.links.EnableBridgeNetfilter(bridge)
@@ -40,7 +40,7 @@ func (n *Node) enableIfBridge(name string) error {
 // restoreBridges gives the flags back.
 func (n *Node) restoreBridges() error {
 	var ours []string
-	if err := readJSON(n.path(bridgesFile), &ours); err != nil {
+	if err := n.readJSON(bridgesFile, &ours); err != nil {
 		return err
 	}
 	var errs []error

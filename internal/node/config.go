@@ -4,20 +4,36 @@ package node
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/bulkhead-net/bulkhead/internal/compile"
 )
 
 const configFile = "config.json"
 
-// loadConfig reads the base configuration. A corrupt one stops everything: what it closed must
-// not open because a file cannot be read.
+// loadConfig reads the base configuration. A corrupt one stops everything and stays where it
+// is: with it set aside, the next process would take the node for one that closes nothing.
 func (n *Node) loadConfig() error {
-	if err := readJSON(n.path(configFile), &n.config); err != nil {
-		return fmt.Errorf("base configuration: %w", err)
+	path := n.path(configFile)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return n.config.Validate()
+	if err == nil {
+		err = json.Unmarshal(data, &n.config)
+	}
+	if err == nil {
+		err = n.config.Validate()
+	}
+	if err != nil {
+		return fmt.Errorf("base configuration %s: %w; load it anew with bulkheadd base after "+
+			"removing the file", path, err)
+	}
+	return nil
 }
 
 // SetConfig makes a configuration the node's, and the kernel follow it. The marks may change
@@ -39,10 +55,10 @@ func (n *Node) SetConfig(ctx context.Context, c compile.Config) (Report, error) 
 	}
 	n.config = c
 	n.set.AllowEncapsulation = c.AllowEncapsulation
+	// Closed first: a bridge that cannot hand its frames over is no reason to leave it open.
+	report, err := n.follow(ctx)
 	for _, name := range c.Managed.Interfaces {
-		if err := n.enableIfBridge(name); err != nil {
-			return Report{}, err
-		}
+		err = errors.Join(err, n.enableIfBridge(name))
 	}
-	return n.follow(ctx)
+	return report, err
 }

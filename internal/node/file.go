@@ -38,9 +38,10 @@ func rename(from, to string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// readJSON reads a file of ours. An absent one leaves v as it is. A corrupt one is set aside
-// and named in the error: what it said is not trusted.
-func readJSON(path string, v any) error {
+// readJSON reads a file of ours. An absent one leaves v as it is. A corrupt one is named in the
+// error, what it said is not trusted, and whoever holds the lock sets it aside.
+func (n *Node) readJSON(name string, v any) error {
+	path := n.path(name)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -49,6 +50,9 @@ func readJSON(path string, v any) error {
 		return err
 	}
 	if err := json.Unmarshal(data, v); err != nil {
+		if n.lock == nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
 		return fmt.Errorf("%s: %w (set aside as %s)", path, err, setAside(path))
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,19 +84,23 @@ func (n *Node) load() error {
 // loadAttachments reads the registry. Files that cannot be believed are set aside there and
 // noted here; their endpoints are closed, since nothing opens them.
 func (n *Node) loadAttachments() error {
-	if _, err := os.Stat(n.options.StateDir); errors.Is(err, fs.ErrNotExist) && n.lock == nil {
-		return nil // nothing was ever attached
-	}
-	var err error
-	if n.registry, err = endpoint.Open(n.options.StateDir); err != nil {
-		return err
+	n.registry = endpoint.OpenReadOnly(n.options.StateDir)
+	if n.lock != nil {
+		var err error
+		if n.registry, err = endpoint.Open(n.options.StateDir); err != nil {
+			return err
+		}
 	}
 	all, corrupt, err := n.registry.All()
 	if err != nil {
 		return err
 	}
 	for _, c := range corrupt {
-		n.notes = append(n.notes, fmt.Sprintf("%s: %v (set aside as %s)", c.File, c.Err, c.SetAside))
+		note := fmt.Sprintf("%s: %v", c.File, c.Err)
+		if c.SetAside != "" {
+			note += " (set aside as " + c.SetAside + ")"
+		}
+		n.notes = append(n.notes, note)
 	}
 	// The oldest attachment keeps an address that two of them claim.
 	slices.SortStableFunc(all, func(a, b endpoint.Attachment) int {

@@ -44,8 +44,7 @@ func ReadPolicyFiles(dir string) ([]policy.File, error) {
 // accepted documents stay in force and the error waits for whoever must not go on without.
 func (n *Node) loadPolicies() error {
 	var last []policy.Document
-	path := n.path("documents.json")
-	if err := readJSON(path, &last); err != nil {
+	if err := n.readJSON("documents.json", &last); err != nil {
 		n.notes = append(n.notes, err.Error())
 	}
 	files, err := ReadPolicyFiles(n.options.PolicyDir)
