@@ -39,6 +39,8 @@ func moduleRoot(ctx context.Context) (string, error) {
 	return root, nil
 }
 
+// build compiles with the settings under which the demo itself was compiled: others would make
+// the compiler do everything twice.
 func build(ctx context.Context, root string) error {
 	dir := binaries(root)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -47,7 +49,6 @@ func build(ctx context.Context, root string) error {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-o", dir + "/"},
 		programs...)...)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr // stdout is the demo's alone
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("go build: %w", err)
