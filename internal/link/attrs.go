@@ -45,6 +45,8 @@ type attrs struct {
 	// masterKind is the kind of the device that the link is a port of.
 	masterKind string
 	isolated   bool
+	// groups is the port's group_fwd_mask.
+	groups uint16
 	// peer and peerNS are the other end of a veth: index, and namespace id as seen here.
 	peer, peerNS int
 	// nfV4 and nfV6 are a bridge's own br_netfilter flags.
@@ -102,8 +104,13 @@ func (a *attrs) parseInfo(b []byte) {
 	}
 	if a.masterKind == kindBridge {
 		for kind, v := range attributes(portData) {
-			if kind == unix.IFLA_BRPORT_ISOLATED {
+			switch kind {
+			case unix.IFLA_BRPORT_ISOLATED:
 				a.isolated = flag(v)
+			case unix.IFLA_BRPORT_GROUP_FWD_MASK:
+				if len(v) == 2 {
+					a.groups = binary.NativeEndian.Uint16(v)
+				}
 			}
 		}
 	}

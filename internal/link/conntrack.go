@@ -123,9 +123,19 @@ func (c *Conn) deleteEach(found []entry, _ bool) (int, error) {
 }
 
 func (c *Conn) remove(family byte, what []byte) error {
+	return c.delete(nfHeader(family), what)
+}
+
+// removeFiltered deletes what a filter of one family matches. A header of version 0 would say
+// that the filter is for all families, and then it can hold no address.
+func (c *Conn) removeFiltered(family byte, filter []byte) error {
+	return c.delete([]byte{family, 1, 0, 0}, filter)
+}
+
+func (c *Conn) delete(header, what []byte) error {
 	_, err := c.conntrack.request(netlink.Message{
 		Header: netlink.Header{Type: ctDelete, Flags: netlink.Request | netlink.Acknowledge},
-		Data:   append(nfHeader(family), what...),
+		Data:   append(header, what...),
 	})
 	return err
 }

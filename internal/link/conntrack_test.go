@@ -85,36 +85,40 @@ func (h host) entries(t *testing.T) []string {
 	return all
 }
 
-func TestForgetAddress(t *testing.T) {
-	flows := []string{"10.2.0.3:80", "10.9.9.9:81", "10.2.0.3:5353", "10.2.0.3:7777",
-		"[fd00:2::3]:80"}
-	cases := []struct {
-		addrs      []string
-		gone, left int
-	}{
-		{nil, 0, 5},
-		{[]string{"10.99.0.1", "fd99::1"}, 0, 5},
-		{[]string{"10.9.9.9"}, 1, 4},              // destination of the original tuple only
-		{[]string{"10.8.8.8"}, 1, 4},              // destination of the reply tuple only
-		{[]string{"10.2.0.3"}, 4, 1},              // reply source everywhere, in zone 7 too
-		{[]string{"::ffff:10.2.0.3"}, 4, 1},       // the same address, mapped
-		{[]string{"fd00:2::2"}, 1, 4},             // IPv6
-		{[]string{"10.2.0.2", "fd00:2::2"}, 5, 0}, // original source
-		// Too many for the kernel's filter, with the same result.
-		{[]string{"10.9.9.9", "10.8.8.8", "10.99.0.1", "fd99::1", "fd00:2::3"}, 3, 2},
-	}
+// addressFlows are flows of a to b, and what is left of them once an address is forgotten.
+var addressFlows = []string{"10.2.0.3:80", "10.9.9.9:81", "10.2.0.3:5353", "10.2.0.3:7777",
+	"[fd00:2::3]:80"}
+
+var addressCases = []struct {
+	addrs      []string
+	gone, left int
+}{
+	{nil, 0, 5},
+	{[]string{"10.99.0.1", "fd99::1"}, 0, 5},
+	{[]string{"10.9.9.9"}, 1, 4},              // destination of the original tuple only
+	{[]string{"10.8.8.8"}, 1, 4},              // destination of the reply tuple only
+	{[]string{"10.2.0.3"}, 4, 1},              // reply source everywhere, in zone 7 too
+	{[]string{"::ffff:10.2.0.3"}, 4, 1},       // the same address, mapped
+	{[]string{"fd00:2::2"}, 1, 4},             // IPv6
+	{[]string{"10.2.0.2", "fd00:2::2"}, 5, 0}, // original source
+	// Too many for the filter of a dump, with the same result.
+	{[]string{"10.9.9.9", "10.8.8.8", "10.99.0.1", "fd99::1", "fd00:2::3"}, 3, 2},
+}
+
+// testAddresses runs the cases through one way of forgetting.
+func testAddresses(t *testing.T, forget func(host, []netip.Addr) (int, error)) {
 	h := trackingHost(t)
-	for _, x := range cases {
+	for _, x := range addressCases {
 		h.net.Run(t, "conntrack", "-F")
-		h.talk(t, flows...)
-		if got := h.entries(t); len(got) != len(flows) {
-			t.Fatalf("before: got %d entries, want %d:\n%s", len(got), len(flows), got)
+		h.talk(t, addressFlows...)
+		if got := h.entries(t); len(got) != len(addressFlows) {
+			t.Fatalf("before: got %d entries, want %d:\n%s", len(got), len(addressFlows), got)
 		}
 		var addrs []netip.Addr
 		for _, a := range x.addrs {
 			addrs = append(addrs, netip.MustParseAddr(a))
 		}
-		n, err := h.conn.ForgetAddress(addrs)
+		n, err := forget(h, addrs)
 		if err != nil || n != x.gone {
 			t.Errorf("%v: got %d deleted, %v, want %d", x.addrs, n, err, x.gone)
 		}
@@ -122,6 +126,18 @@ func TestForgetAddress(t *testing.T) {
 			t.Errorf("%v: got %d left, want %d:\n%s", x.addrs, len(got), x.left, got)
 		}
 	}
+}
+
+func TestForgetAddress(t *testing.T) {
+	testAddresses(t, func(h host, a []netip.Addr) (int, error) { return h.conn.ForgetAddress(a) })
+}
+
+func TestDropAddress(t *testing.T) {
+	testAddresses(t, func(h host, a []netip.Addr) (int, error) {
+		before := len(h.entries(t))
+		err := h.conn.DropAddress(a)
+		return before - len(h.entries(t)), err
+	})
 }
 
 func TestForgetMark(t *testing.T) {

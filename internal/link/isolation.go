@@ -24,13 +24,7 @@ func (c *Conn) SetIsolated(port string, on bool) error {
 	if on {
 		value[0] = 1
 	}
-	info := attribute(unix.IFLA_PROTINFO|unix.NLA_F_NESTED,
-		attribute(unix.IFLA_BRPORT_ISOLATED, value))
-	if _, err := c.route.request(netlink.Message{
-		Header: netlink.Header{
-			Type: unix.RTM_SETLINK, Flags: netlink.Request | netlink.Acknowledge},
-		Data: append(linkHeader(unix.AF_BRIDGE, a.index), info...),
-	}); err != nil {
+	if err := c.setPort(a, unix.IFLA_BRPORT_ISOLATED, value); err != nil {
 		return fmt.Errorf("port %s: isolation: %w", port, err)
 	}
 	if a, err = c.port(port); err != nil {
@@ -40,6 +34,17 @@ func (c *Conn) SetIsolated(port string, on bool) error {
 		return fmt.Errorf("port %s: isolation read back as %t", port, a.isolated)
 	}
 	return nil
+}
+
+// setPort changes one attribute of a bridge port.
+func (c *Conn) setPort(a attrs, kind uint16, value []byte) error {
+	info := attribute(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, attribute(kind, value))
+	_, err := c.route.request(netlink.Message{
+		Header: netlink.Header{
+			Type: unix.RTM_SETLINK, Flags: netlink.Request | netlink.Acknowledge},
+		Data: append(linkHeader(unix.AF_BRIDGE, a.index), info...),
+	})
+	return err
 }
 
 func (c *Conn) port(name string) (attrs, error) {

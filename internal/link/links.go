@@ -31,6 +31,8 @@ type Link struct {
 	Bridge string
 	// Isolated says that the port may not talk to other isolated ports of its bridge.
 	Isolated bool
+	// Reserved says that the bridge treats frames to reserved group addresses as any other.
+	Reserved bool
 }
 
 // HostLink returns the link of that name. The error is fs.ErrNotExist if there is none.
@@ -120,7 +122,7 @@ func (c *Conn) describe(a attrs) (Link, error) {
 
 func (a attrs) link(bridge string) Link {
 	return Link{Name: a.name, Index: a.index, MAC: a.mac, Kind: a.kind,
-		Bridge: bridge, Isolated: a.isolated}
+		Bridge: bridge, Isolated: a.isolated, Reserved: a.groups == reservedGroups}
 }
 
 func byName(s *socket, name string) (attrs, error) {

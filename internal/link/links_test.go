@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/bulkhead-net/bulkhead/internal/testnet"
 )
@@ -79,6 +82,43 @@ func TestIsolation(t *testing.T) {
 		t.Errorf("bridge itself: got %v, want an error about ports", err)
 	}
 	if err := c.SetIsolated("port9", true); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing port: got %v, want %v", err, fs.ErrNotExist)
+	}
+}
+
+// A packet to a reserved group reaches the node past its bridge, unless the port is told.
+func TestReserved(t *testing.T) {
+	n := testnet.New(t)
+	n.Bridge(t, "br0", "10.1.0.1/24")
+	c := open(t, n)
+	box := n.AddContainer(t, "box")
+	n.AttachBridged(t, box, "br0", testnet.Plug{HostInterface: "port0",
+		Addresses: []string{"10.1.0.2/24"}})
+	server := n.Serve(t, "udp", 53)
+	n.Nft(t, "table bridge t { chain c { type filter hook prerouting priority 0; drop; }; }")
+	src, dst := netip.MustParseAddrPort("10.9.0.9:999"), netip.MustParseAddrPort("10.1.0.1:53")
+	for _, on := range []bool{false, true, true, false} {
+		if err := c.SetReserved("port0", on); err != nil {
+			t.Fatal(err)
+		}
+		if l, err := c.HostLink("port0"); err != nil || l.Reserved != on {
+			t.Errorf("flag: got %+v, %v, want %t", l, err, on)
+		}
+		before := len(server.Received())
+		for last := range byte(16) {
+			group := net.HardwareAddr{0x01, 0x80, 0xc2, 0, 0, last}
+			box.SendRaw(t, "eth0", testnet.IPFrame(group, box.MAC(t, "eth0"),
+				testnet.UDP(src, dst, []byte("x"))))
+		}
+		time.Sleep(50 * time.Millisecond)
+		if got := len(server.Received()) - before; (got > 0) == on {
+			t.Errorf("packets past the bridge with %t: got %d", on, got)
+		}
+	}
+	if err := c.SetReserved("br0", true); err == nil || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("bridge itself: got %v, want an error about ports", err)
+	}
+	if err := c.SetReserved("port9", true); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing port: got %v, want %v", err, fs.ErrNotExist)
 	}
 }

@@ -42,16 +42,20 @@ func (n *Node) attach(ctx context.Context, a endpoint.Attachment) (Report, error
 		if err := n.enableNetfilter(a.Bridge); err != nil {
 			return Report{}, err
 		}
-	}
-	// Flows that ran to these addresses while nobody, or somebody else, had them.
-	if _, err := n.links.ForgetAddress(a.Endpoint.Addresses); err != nil {
-		return Report{}, err
+		if err := n.closeReserved(a, true); err != nil {
+			return Report{}, err
+		}
 	}
 	report, err := n.follow(ctx)
 	if err != nil {
 		return report, err
 	}
-	return report, conflictOf(report.Conflicts, a.Endpoint.ID)
+	if err := conflictOf(report.Conflicts, a.Endpoint.ID); err != nil {
+		return report, err // the flows of that address are its holder's
+	}
+	// Flows that ran to or from these addresses while nobody, or somebody else, had them. Only
+	// now that the guard is in force, none can arise behind our back.
+	return report, n.links.DropAddress(a.Endpoint.Addresses)
 }
 
 func conflictOf(conflicts []compile.Conflict, id string) error {
@@ -125,8 +129,7 @@ func (n *Node) Detach(ctx context.Context, match func(endpoint.Attachment) bool)
 	}
 	report, err := n.follow(ctx)
 	for _, a := range gone {
-		_, ferr := n.links.ForgetAddress(a.Endpoint.Addresses)
-		err = errors.Join(err, ferr)
+		err = errors.Join(err, n.links.DropAddress(a.Endpoint.Addresses))
 	}
 	return report, err
 }
@@ -136,6 +139,11 @@ func (n *Node) Detach(ctx context.Context, match func(endpoint.Attachment) bool)
 func (n *Node) Apply(ctx context.Context) (Report, error) {
 	if n.policyErr != nil {
 		return Report{}, n.policyErr
+	}
+	for _, a := range n.attachments {
+		if err := n.closeReserved(a, true); err != nil {
+			n.notes = append(n.notes, err.Error())
+		}
 	}
 	report, err := n.follow(ctx)
 	if err != nil || report.Changed {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+
+	"github.com/bulkhead-net/bulkhead/internal/endpoint"
 )
 
 // bridgesFile lists the bridges whose netfilter flags we set, to be given back on uninstall.
@@ -35,6 +37,19 @@ func (n *Node) enableIfBridge(name string) error {
 		return err
 	}
 	return n.enableNetfilter(name)
+}
+
+// closeReserved makes a port's frames to reserved groups pass the bridge guard, or gives the
+// port back as bridges leave it. A port that is gone sends nothing.
+func (n *Node) closeReserved(a endpoint.Attachment, closed bool) error {
+	if a.Bridge == "" {
+		return nil
+	}
+	err := n.links.SetReserved(a.HostInterface, closed)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // restoreBridges gives the flags back.

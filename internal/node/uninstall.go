@@ -25,6 +25,11 @@ func (n *Node) Uninstall(context.Context) error {
 	if err := n.restoreBridges(); err != nil {
 		return err
 	}
+	for _, a := range n.attachments {
+		if err := n.closeReserved(a, false); err != nil {
+			n.notes = append(n.notes, err.Error())
+		}
+	}
 	n.attachments, n.config = nil, compile.DefaultConfig()
 	entries, err := os.ReadDir(n.options.StateDir)
 	if err != nil {

@@ -93,6 +93,10 @@ func (n *Node) attached(a endpoint.Attachment) error {
 	if a.Bridge == "" {
 		return nil
 	}
+	if !l.Reserved {
+		return fmt.Errorf("interface %s: its bridge gives the node what is sent to reserved groups "+
+			"(group_fwd_mask)", a.HostInterface)
+	}
 	v4, v6, err := n.links.BridgeNetfilter(a.Bridge)
 	if err != nil {
 		return err
