@@ -41,11 +41,11 @@ func (s *Set) beforePolicy(f Flow) (Decision, bool) {
 	return Decision{}, false
 }
 
-// Tunnel protocols by number (IPIP, SIT, GRE) and by UDP port (VXLAN, VXLAN as Linux first had
-// it, Geneve).
+// Tunnel protocols by number (IPIP, SIT, GRE, EtherIP, L2TP, MPLS) and by UDP port (VXLAN, VXLAN
+// as Linux first had it, Geneve, GUE, MPLS, L2TP, WireGuard).
 var (
-	TunnelProtocols = []uint8{4, 41, 47}
-	TunnelPorts     = []uint16{4789, 8472, 6081}
+	TunnelProtocols = []uint8{4, 41, 47, 97, 115, 137}
+	TunnelPorts     = []uint16{4789, 8472, 6081, 6080, 6635, 1701, 51820}
 )
 
 func (f Flow) encapsulates() bool {

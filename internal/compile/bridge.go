@@ -18,6 +18,10 @@ const (
 	ether8021A = 0x88a8
 )
 
+// unmarkPriority is after other people's bridge filters (-200) and right before br_netfilter
+// (-1 or 0, by the kernel's version) asks the IP hooks.
+const unmarkPriority = -10
+
 var bridgeDrops = []string{"ethertype", "spoof", "router", "dhcp-server", "unknown-port",
 	"unjudged", "misdelivered"}
 
@@ -121,6 +125,10 @@ func (c *compiler) unknownPorts(name, kind ruleset.Field) []ruleset.Rule {
 // does not go on: with br_netfilter off, endpoints of one bridge are closed to each other, with
 // every daemon dead.
 func (c *compiler) bridgeForward(t *table) {
+	// The mark counts from here on: one that a foreign rule, or the device, has set on the way is
+	// no judgement.
+	t.base("unmark", ruleset.Forward, unmarkPriority,
+		rule(in("ports", ruleset.IIFName), ruleset.SetMark{Keep: ^c.config.PassedMark}))
 	t.base("forward", ruleset.Forward, 10,
 		rule(in("ports", ruleset.IIFName), in("ports", ruleset.OIFName), goTo("between")),
 		// A port that is no endpoint is a container before its ADD, or an uplink.

@@ -49,8 +49,15 @@ func (c *compiler) guard(t *table, f family) {
 			rule(in("routed", ruleset.IIFName), goTo("guard-routed")),
 		),
 		c.managedIn(goTo("guard-unknown")),
-		// An address of ours that arrives from anywhere else is forged.
-		list(rule(in("addresses", f.saddr), goTo("drop-spoof"))),
+		list(
+			// An address of ours that arrives from anywhere else is forged.
+			rule(in("addresses", f.saddr), goTo("drop-spoof")),
+			// Loopback addresses on a wire: with route_localnet the node would take them for its
+			// own, and with it ports that are published there.
+			rule(within(f.daddr, f.loopback), isNot(ruleset.IIFName, ruleset.Ifname("lo")),
+				goTo("drop-loopback")),
+			rule(within(f.saddr, f.loopback), isNot(ruleset.IIFName, ruleset.Ifname("lo")),
+				goTo("drop-loopback"))),
 	)...)
 	t.chain("guard-bound", guardBound(f)...)
 	t.chain("guard-routed",

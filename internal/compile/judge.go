@@ -51,7 +51,8 @@ func (c *compiler) judgement(t *table, f family) {
 	)...)
 	t.chain("closed-in", c.managedIn(goTo("drop-quarantine"))...)
 	t.chain("closed-out", c.managedOut(goTo("drop-quarantine"))...)
-	t.chain("untracked", slices.Concat(discovery(f, "passed"),
+	t.chain("untracked", slices.Concat(neighbours(f), list(rule(goTo("drop-untracked"))))...)
+	t.chain("untracked-to-host", slices.Concat(neighbours(f), groupReports(f),
 		list(rule(goTo("drop-untracked"))))...)
 	c.judgeToHost(t, f)
 	c.judgeFromHost(t, f)
@@ -104,23 +105,36 @@ func (c *compiler) tunnels(there, back bool) []ruleset.Rule {
 	return out
 }
 
-// discovery accepts neighbour discovery and multicast listening. Conntrack leaves both
-// untracked; the guard has checked whose they are. The hop limit proves they come from the link.
-func discovery(f family, next string) []ruleset.Rule {
+// neighbours accepts what neighbours on one link ask and answer. Conntrack leaves it untracked;
+// the guard has checked whose it is. The hop limit proves that it comes from the link.
+func neighbours(f family) []ruleset.Rule {
+	if !f.v6() {
+		return nil
+	}
+	return list(rule(
+		oneOf(ruleset.ICMPv6Type, protocolKeys(neighbourSol, neighbourAdv)...),
+		is(ruleset.IP6HopLimit, ruleset.Byte(255)), goTo("passed")))
+}
+
+// groupReports accepts what an endpoint tells routers: the node alone. Between endpoints it would
+// be a channel that no policy closes, over any number of networks: a report is not bound to its
+// link, nobody checks what follows it, and conntrack does not track it.
+func groupReports(f family) []ruleset.Rule {
 	if !f.v6() {
 		return nil
 	}
 	return list(
-		rule(oneOf(ruleset.ICMPv6Type, protocolKeys(routerSol, neighbourSol, neighbourAdv)...),
-			is(ruleset.IP6HopLimit, ruleset.Byte(255)), goTo(next)),
-		rule(oneOf(ruleset.ICMPv6Type, protocolKeys(mldReport, mldDone, mld2Report)...), goTo(next)))
+		rule(is(ruleset.ICMPv6Type, ruleset.Byte(routerSol)),
+			is(ruleset.IP6HopLimit, ruleset.Byte(255)), goTo("passed")),
+		rule(oneOf(ruleset.ICMPv6Type, protocolKeys(mldReport, mldDone, mld2Report)...),
+			goTo("passed")))
 }
 
 // judgeToHost is the way from an endpoint to the own node: other networks' gateways, link-local
 // addresses and, with route_localnet, the loopback are the node too.
 func (c *compiler) judgeToHost(t *table, f family) {
 	t.chain("judge-to-host", slices.Concat(
-		untrackable("untracked"),
+		untrackable("untracked-to-host"),
 		list(rule(within(f.daddr, f.loopback), goTo("drop-loopback"))),
 		hostServices(f),
 		list(
@@ -157,9 +171,10 @@ func hostServices(f family) []ruleset.Rule {
 func (c *compiler) judgeFromHost(t *table, f family) {
 	t.chain("judge-from-host", slices.Concat(
 		list(
-			// Forwarded, and judged in forward.
+			// Forwarded, and judged in forward. The node's own packets never were, whatever a
+			// foreign rule in output has written into their mark.
 			rule(ruleset.Masked{Field: ruleset.PacketMark, Mask: c.config.PassedMark, Not: true},
-				accept()),
+				isNot(ruleset.FibSaddrType, ruleset.Byte(ruleset.AddrLocal)), accept()),
 			// Our own answers to what we reject, and the node's errors about tracked flows.
 			rule(ruleset.Masked{Field: ruleset.TCPFlags, Mask: tcpRST, Value: tcpRST}, accept()),
 			rule(is(ruleset.L4Proto, ruleset.Byte(f.icmp)), state(ruleset.StateRelated), accept())),
