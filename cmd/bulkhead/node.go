@@ -5,7 +5,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"time"
 
 	"github.com/bulkhead-net/bulkhead/internal/endpoint"
@@ -26,20 +25,7 @@ func openNode(ctx context.Context, s plugin.Settings) (plugin.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := sweep(o); err != nil {
-		return nil, errors.Join(err, n.Close())
-	}
 	return attachedNode{n}, nil
-}
-
-// sweep needs the lock. A plugin that was killed while it registered an attachment leaves a
-// file that no DEL knows of.
-func sweep(o node.Options) error {
-	registry, err := endpoint.Open(o.StateDir)
-	if err != nil {
-		return err
-	}
-	return registry.Sweep()
 }
 
 func options(s plugin.Settings) node.Options {

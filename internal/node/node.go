@@ -90,6 +90,9 @@ func (n *Node) loadAttachments() error {
 		if n.registry, err = endpoint.Open(n.options.StateDir); err != nil {
 			return err
 		}
+		if err = n.registry.Sweep(); err != nil {
+			return err
+		}
 	}
 	all, corrupt, err := n.registry.All()
 	if err != nil {
