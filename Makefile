@@ -10,7 +10,7 @@ build: ## static binaries into bin/
 
 .PHONY: demo
 demo: deps ## containers on two networks, policies, and what gets through
-	go run ./e2e/demo
+	CGO_ENABLED=0 go run ./e2e/demo
 
 .PHONY: test
 test: deps ## every suite; fails on a skip, and on a package that no suite runs
