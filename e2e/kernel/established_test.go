@@ -150,7 +150,8 @@ const unrelated = `
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: %s, namespace: pay}
-spec: {podSelector: {matchLabels: {app: db}}, policyTypes: [Ingress], ingress: [{ports: [{port: 80}]}]}
+spec: {podSelector: {matchLabels: {app: db}}, policyTypes: [Ingress],
+  ingress: [{ports: [{port: 80}]}]}
 `
 
 // S0.8: tightening cuts the established flows that it forbids, in both directions and for
