@@ -182,20 +182,14 @@ func (o operation) run(killAfter time.Duration) (string, error) {
 	}
 	o.site.operations.Add(1)
 	if killAfter == 0 {
-		return out.String(), wait(cmd, &out)
+		err = cmd.Wait()
+		return out.String(), err
 	}
 	o.site.kills.Add(1)
 	timer := time.AfterFunc(killAfter, func() { cmd.Process.Kill() })
 	defer timer.Stop()
 	cmd.Wait()
 	return "", nil
-}
-
-func wait(cmd *exec.Cmd, out *strings.Builder) error {
-	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("%w: %s", err, out)
-	}
-	return nil
 }
 
 func (s *site) mustAdd(t *testing.T, name string) {
