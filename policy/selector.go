@@ -17,6 +17,9 @@ import (
 type Selector struct {
 	match labels.Selector
 	text  string
+	// required is a label that a match must have, when one can be named.
+	required      bool
+	requiredLabel [2]string
 }
 
 // The texts of the two selectors without requirements. Neither can be confused with a
@@ -45,7 +48,21 @@ func NewSelector(from *metav1.LabelSelector) (Selector, error) {
 	if match.Empty() {
 		return Everything(), nil
 	}
-	return Selector{match: match, text: canonicalText(match)}, nil
+	s := Selector{match: match, text: canonicalText(match)}
+	requirements, _ := match.Requirements()
+	for _, r := range requirements {
+		if value, found := match.RequiresExactMatch(r.Key()); found {
+			s.required, s.requiredLabel = true, [2]string{r.Key(), value}
+			break
+		}
+	}
+	return s, nil
+}
+
+// Required returns a label without which nothing matches, if the selector has such a one: whoever
+// asks about many sets of labels need only ask about those that have it.
+func (s Selector) Required() (key, value string, ok bool) {
+	return s.requiredLabel[0], s.requiredLabel[1], s.required
 }
 
 // Matches reports whether the labels satisfy every requirement.

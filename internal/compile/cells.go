@@ -75,9 +75,25 @@ func (c *compiler) numbersOf(r resolved, named policy.Port, protocol uint8) []ui
 	return slices.Compact(out)
 }
 
+// cellKey names the ports of a protocol in a group. They are the same in both address families.
+type cellKey struct {
+	group    *group
+	protocol uint8
+}
+
 // cells cuts a protocol's ports into ranges that are judged alike and that differ from other,
 // the class of protocols that no rule mentions.
 func (c *compiler) cells(g *group, protocol uint8, other *class) []cell {
+	key := cellKey{g, protocol}
+	found, ok := c.cellCache[key]
+	if !ok {
+		found = c.cut(g, protocol, other)
+		c.cellCache[key] = found
+	}
+	return found
+}
+
+func (c *compiler) cut(g *group, protocol uint8, other *class) []cell {
 	hits := c.portsOf(g, protocol)
 	if len(hits) == 0 {
 		return nil
@@ -130,23 +146,27 @@ func appendCell(list []cell, next cell) []cell {
 func (c *compiler) classFor(g *group, hits []hit, active map[int]bool, protocol uint8,
 	port uint16) *class {
 	byRule := map[int][]*policy.Port{}
+	concerned := slices.Clone(g.anyPort)
 	for i := range active {
 		h := hits[i]
+		if byRule[h.rule] == nil {
+			concerned = append(concerned, h.rule)
+		}
 		byRule[h.rule] = append(byRule[h.rule], h.named)
 	}
+	slices.Sort(concerned)
 	k := &class{isolated: g.isolated, rejectDefault: g.isolated && g.rejectDefault}
-	for i, r := range g.rules {
-		names, hit := byRule[i]
-		switch {
-		case r.anyPort || slices.Contains(names, nil):
+	for _, i := range slices.Compact(concerned) {
+		r, names := g.rules[i], byRule[i]
+		if r.anyPort || slices.Contains(names, nil) {
 			k.append(r.tier, c.entryFor(r, nil, 0, 0))
-		case hit:
-			slices.SortFunc(names, func(a, b *policy.Port) int {
-				return compareText(a.Key(), b.Key())
-			})
-			for _, named := range names {
-				k.append(r.tier, c.entryFor(r, named, protocol, port))
-			}
+			continue
+		}
+		slices.SortFunc(names, func(a, b *policy.Port) int {
+			return compareText(a.Key(), b.Key())
+		})
+		for _, named := range names {
+			k.append(r.tier, c.entryFor(r, named, protocol, port))
 		}
 	}
 	k.seal()

@@ -34,7 +34,7 @@ type class struct {
 	admin, application, baseline []entry
 	isolated                     bool
 	rejectDefault                bool
-	key                          string
+	key, hash                    string
 }
 
 // outcome is what a class says about a peer.
@@ -191,4 +191,5 @@ func (c *class) seal() {
 		b.WriteString("isolated " + c.defaultDeny().String())
 	}
 	c.key = b.String()
+	c.hash = shortHash(c.key)
 }

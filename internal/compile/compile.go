@@ -3,6 +3,8 @@
 package compile
 
 import (
+	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -21,6 +23,7 @@ func Compile(in Input) (*ruleset.Ruleset, []Conflict) {
 		members:   newMembership(in.Policies, in.Endpoints),
 		classes:   map[string]*class{},
 		groups:    map[string]*group{},
+		cellCache: map[cellKey][]cell{},
 	}
 	c.settleAddresses()
 	c.settleGroups()
@@ -40,6 +43,7 @@ type compiler struct {
 	members   *membership
 	classes   map[string]*class // by key
 	groups    map[string]*group // by id
+	cellCache map[cellKey][]cell
 	// owned are the addresses, by endpoint index, that the endpoint holds alone.
 	owned     [][]netip.Addr
 	conflicts []Conflict
@@ -81,27 +85,47 @@ func (c *compiler) settleAddresses() {
 // settleGroups finds, for every endpoint of this node, the group that judges it in each kind
 // of question.
 func (c *compiler) settleGroups() {
+	mine := make([][]int, len(c.endpoints)) // indexes of policies
+	for number, p := range c.policies.Policies {
+		for _, i := range c.members.subjects(p) {
+			mine[i] = append(mine[i], number)
+		}
+	}
 	c.judged = make([][kindCount]*group, len(c.endpoints))
+	known := map[string]*group{}
 	for i, e := range c.endpoints {
 		if e.Local == nil {
 			continue
 		}
-		var mine []*policy.Policy
-		for _, p := range c.policies.Policies {
-			if c.policies.Selects(p, e.Endpoint) {
-				mine = append(mine, p)
-			}
-		}
 		for k := range kindCount {
-			c.judged[i][k] = c.groupOf(k, mine, e.Endpoint)
+			key := c.groupKey(k, mine[i], e.Endpoint)
+			g, ok := known[key]
+			if !ok {
+				g = c.groupOf(k, mine[i], e.Endpoint)
+				known[key] = g
+			}
+			c.judged[i][k] = g
 		}
 	}
 }
 
-func (c *compiler) groupOf(k kind, mine []*policy.Policy, e *policy.Endpoint) *group {
+// groupKey is equal for endpoints of one group: the same policies, and the same ports under
+// names. It is cheap, where the group's definition is not.
+func (c *compiler) groupKey(k kind, mine []int, e *policy.Endpoint) string {
+	b := binary.AppendUvarint([]byte{byte(k)}, uint64(len(mine)))
+	for _, number := range mine {
+		b = binary.AppendUvarint(b, uint64(number))
+	}
+	for _, p := range e.Ports {
+		b = fmt.Appendf(b, "%q %d %d,", p.Name, p.Protocol, p.Port)
+	}
+	return string(b)
+}
+
+func (c *compiler) groupOf(k kind, mine []int, e *policy.Endpoint) *group {
 	var concerned []*policy.Policy
-	for _, p := range mine {
-		if concerns(p, k) {
+	for _, number := range mine {
+		if p := c.policies.Policies[number]; concerns(p, k) {
 			concerned = append(concerned, p)
 		}
 	}

@@ -125,7 +125,7 @@ func (e *emitter) class(g *group, c *class) string {
 	if len(rules) == 0 {
 		return e.target(g, v.fallback)
 	}
-	name := g.id + "-" + shortHash(c.key)
+	name := g.id + "-" + c.hash
 	e.chain(name, append(rules, rule(goTo(e.target(g, v.fallback))))...)
 	return name
 }
@@ -146,7 +146,7 @@ func (e *emitter) settle(c *class, host bool) verdicts {
 
 // exactSet declares the set of endpoint addresses with that outcome.
 func (e *emitter) exactSet(c *class, o outcome, v verdicts) string {
-	name := "peers-" + o.String() + "-" + shortHash(c.key)
+	name := "peers-" + o.String() + "-" + c.hash
 	if e.sets[name] == nil {
 		e.set(name, e.family.address)
 		for _, a := range v.exact[o] {

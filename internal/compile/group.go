@@ -21,6 +21,8 @@ type group struct {
 	id       string
 	policies []*policy.Policy
 	rules    []resolved
+	// anyPort are the indexes of the rules that match every port.
+	anyPort  []int
 	isolated bool
 	// rejectDefault: every isolating policy asks for an answer instead of silence.
 	rejectDefault bool
@@ -85,7 +87,11 @@ func newGroup(k kind, policies []*policy.Policy, subject *policy.Endpoint) *grou
 		}
 		rules := p.Rules[k.direction()]
 		for i := range rules {
-			g.rules = append(g.rules, resolve(k, tier, p, &rules[i], subject))
+			r := resolve(k, tier, p, &rules[i], subject)
+			if r.anyPort {
+				g.anyPort = append(g.anyPort, len(g.rules))
+			}
+			g.rules = append(g.rules, r)
 		}
 	}
 	g.id = k.String() + "-" + shortHash(g.definition())

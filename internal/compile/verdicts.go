@@ -3,6 +3,7 @@
 package compile
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -134,16 +135,19 @@ func (l lookup) segments() []block {
 	return out
 }
 
-// selected finds, for every endpoint, the first entry of each tier that names it by selector.
-func (c *class) selected(count int) [][3]int {
-	out := make([][3]int, count)
-	for i := range out {
-		out[i] = nobody
-	}
+// selected finds, for the endpoints that some entry names by selector, the first entry of each
+// tier that does.
+func (c *class) selected() map[int][3]int {
+	out := map[int][3]int{}
 	for t, tier := range c.tiers() {
 		for i := range tier {
 			for _, m := range tier[i].members {
-				out[m][t] = min(out[m][t], i)
+				first, ok := out[m]
+				if !ok {
+					first = nobody
+				}
+				first[t] = min(first[t], i)
+				out[m] = first
 			}
 		}
 	}
@@ -186,18 +190,38 @@ func (c *class) verdictsFor(zero netip.Addr, owned [][]netip.Addr) verdicts {
 	}
 	v.exact = map[outcome][]netip.Addr{}
 	addresses := c.lookup(ofEndpoints, zero)
-	selected, single := c.selected(len(owned)), c.selectedAddresses()
-	for i := range owned {
+	selected, single := c.selected(), c.selectedAddresses()
+	settle := func(i int) {
+		first, ok := selected[i]
+		if !ok {
+			first = nobody
+		}
 		for _, a := range owned[i] {
 			if a.Is4() != zero.Is4() {
 				continue
 			}
-			if o := addresses.at(a, lowest(selected[i], single, a)); o != world.at(a, nobody) {
+			if o := addresses.at(a, lowest(first, single, a)); o != world.at(a, nobody) {
 				v.exact[o] = append(v.exact[o], a)
 			}
 		}
 	}
+	if len(single) == 0 && addresses.flat() && world.flat() &&
+		addresses.at(zero, nobody) == world.at(zero, nobody) {
+		// Nobody differs from the world but those that an entry names: most classes name few.
+		for _, i := range slices.Sorted(maps.Keys(selected)) {
+			settle(i)
+		}
+		return v
+	}
+	for i := range owned {
+		settle(i)
+	}
 	return v
+}
+
+// flat tells whether all addresses are alike in every tier.
+func (l lookup) flat() bool {
+	return len(l.tiers[0]) == 1 && len(l.tiers[1]) == 1 && len(l.tiers[2]) == 1
 }
 
 // hostVerdicts settles the class for the own node as the peer.
