@@ -123,9 +123,6 @@ func (c *call) attach(ctx context.Context, links Links, port link.Port,
 			}
 		}()
 	}
-	if err := supersede(ctx, node, a); err != nil {
-		return asError(err, NotEnforced)
-	}
 	notes, err := node.Attach(ctx, a)
 	if err != nil {
 		return asError(fmt.Errorf("endpoint %s: %w", a.Endpoint.ID, err), NotEnforced)
@@ -133,21 +130,6 @@ func (c *call) attach(ctx context.Context, links Links, port link.Port,
 	c.attached = true
 	for _, n := range notes {
 		c.log.Warn(n)
-	}
-	return nil
-}
-
-// supersede removes attachments of other containers that claim the same link of the host. A
-// link has one container, so theirs is gone without a DEL, and its address must not be left
-// to the new owner of the link.
-func supersede(ctx context.Context, node Node, a endpoint.Attachment) error {
-	stale := func(old endpoint.Attachment) bool {
-		return old.HostInterface == a.HostInterface && old.Endpoint.ID != a.Endpoint.ID
-	}
-	for _, old := range node.Attachments() {
-		if stale(old) {
-			return node.Detach(ctx, stale)
-		}
 	}
 	return nil
 }

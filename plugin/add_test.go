@@ -229,11 +229,6 @@ func TestAddSupersedes(t *testing.T) {
 	if got := b.node.one(t).Endpoint.Labels["a"]; got != "b" {
 		t.Errorf("ADD again: got label %q, want %q", got, "b")
 	}
-	b.env["CNI_CONTAINERID"] = "web2"
-	b.ok("ADD", confWith("", bridgeResult))
-	if got := b.node.one(t).ContainerID; got != "web2" {
-		t.Errorf("the link's new container: got %s, want web2", got)
-	}
 	b.links.port.Name = "veth2"
 	b.env["CNI_IFNAME"] = "net1"
 	b.ok("ADD", confWith("", strings.ReplaceAll(bridgeResult, "eth0", "net1")))

@@ -67,19 +67,23 @@ func conflictOf(conflicts []compile.Conflict, id string) error {
 	return nil
 }
 
-// evictStale removes attachments that hold one of a's addresses and whose interface is gone:
-// their container died and nobody called DEL.
+// evictStale removes attachments whose container died without a DEL: those on a's own link,
+// which has one container, and those that hold an address of a's and have no link any more. Left
+// alone, the first would lend their address to the link's new owner, the second close a's.
 func (n *Node) evictStale(a endpoint.Attachment) error {
 	for _, old := range n.Attachments() {
-		if old.Endpoint.ID == a.Endpoint.ID || !shareAddress(old, a) {
+		stale := old.HostInterface == a.HostInterface
+		if old.Endpoint.ID == a.Endpoint.ID || !stale && !shareAddress(old, a) {
 			continue
 		}
-		exists, err := n.links.LinkExists(old.HostInterface)
-		if err != nil {
-			return err
-		}
-		if exists && old.HostInterface != a.HostInterface {
-			continue // alive: the newer claim stays closed
+		if !stale {
+			exists, err := n.links.LinkExists(old.HostInterface)
+			if err != nil {
+				return err
+			}
+			if exists {
+				continue // alive: the newer claim stays closed
+			}
 		}
 		if err := n.registry.Delete(old.Endpoint.ID); err != nil {
 			return err

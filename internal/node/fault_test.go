@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-net/bulkhead/internal/compile"
+	"github.com/bulkhead-net/bulkhead/internal/endpoint"
 	"github.com/bulkhead-net/bulkhead/internal/node"
 	"github.com/bulkhead-net/bulkhead/internal/testnet"
 )
@@ -223,6 +225,25 @@ func stable(listing string) string {
 		}
 	}
 	return strings.Join(fields, " ")
+}
+
+// A link has one container: whoever is attached to it now takes the place of a former one, whose
+// address must not be left to it.
+func TestFormerOwnerOfALinkIsEvicted(t *testing.T) {
+	s := guarded(t)
+	former := s.attachment("c")
+	former.ContainerID = "former"
+	former.Endpoint.ID = endpoint.ID("former", "eth0")
+	former.Endpoint.Addresses = []netip.Addr{netip.MustParseAddr("10.2.0.77")}
+	s.detach(t, "c")
+	s.do(t, func(ctx context.Context, n *node.Node) (node.Report, error) {
+		return n.Attach(ctx, former)
+	})
+	s.attach(t, "c")
+	if rules := s.net.Run(t, "nft", "list", "set", "ip", "bulkhead", "bind"); strings.Contains(rules,
+		"10.2.0.77") {
+		t.Errorf("bind: got %s, want nothing of the former owner", rules)
+	}
 }
 
 // Many processes at once: every attachment of each is there in the end, and nothing else.
