@@ -24,6 +24,10 @@ lint: ## format, vet, and the laws of internal/arch
 fuzz: ## every fuzz target, a minute each
 	go run ./internal/suite -fuzztime 1m fuzz
 
+.PHONY: soak
+soak: deps ## churn and kills under probes for FOR (30m)
+	go test ./e2e/soak -count=1 -v -timeout 0 -soak.for $(or $(FOR),30m)
+
 .PHONY: generate
 generate: ## CRD schemas and docs/clauses.md
 	go generate ./...
