@@ -24,12 +24,24 @@ spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: pay, namespace: pay}
-spec: {podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{from: [{namespaceSelector: {matchLabels: {team: a}}, podSelector: {matchLabels: {app: api}}}], ports: [{protocol: UDP}]}]}
+spec:
+  podSelector: {}
+  policyTypes: [Ingress, Egress]
+  ingress:
+  - from:
+    - namespaceSelector: {matchLabels: {team: a}}
+      podSelector: {matchLabels: {app: api}}
+    ports: [{protocol: UDP}]
 ---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: out, namespace: shop}
-spec: {podSelector: {matchLabels: {app: api}}, policyTypes: [Egress], egress: [{to: [{namespaceSelector: {matchLabels: {team: b}}}], ports: [{protocol: UDP}]}]}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  policyTypes: [Egress]
+  egress:
+  - to: [{namespaceSelector: {matchLabels: {team: b}}}]
+    ports: [{protocol: UDP}]
 ---
 apiVersion: bulkhead.dev/v1alpha1
 kind: SegmentationPolicy

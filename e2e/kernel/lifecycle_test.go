@@ -47,7 +47,9 @@ func TestLifecycle(t *testing.T) {
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: web, namespace: shop}
-spec: {podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {matchLabels: {app: db}}}]}]}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress: [{from: [{podSelector: {matchLabels: {app: db}}}]}]
 ---
 ` + namespaceDocuments
 	for _, attached := range []string{"bridge", "ptp"} {
@@ -99,11 +101,14 @@ func TestLastGoodVersion(t *testing.T) {
 	const good = `apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: web, namespace: shop}
-spec: {podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {matchLabels: {app: api}}}]}]}`
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress: [{from: [{podSelector: {matchLabels: {app: api}}}]}]
+`
 	t.Run("S0.4 the last good version stays", func(t *testing.T) {
 		n := newClauseNode(t, "bridge", false)
 		before := policy.Load([]policy.File{{Name: "web.yaml", Data: []byte(good)}}, nil)
-		broken := policy.Load([]policy.File{{Name: "web.yaml", Data: []byte(good + "\nsurprise: 1\n")}},
+		broken := policy.Load([]policy.File{{Name: "web.yaml", Data: []byte(good + "surprise: 1\n")}},
 			before.Documents)
 		if !policy.HasErrors(broken.Problems) {
 			t.Fatal("got no problem, want the unknown field reported")

@@ -65,17 +65,25 @@ spec:
   tier: Admin
   priority: 10
   subject: {pods: {podSelector: {matchLabels: {app: web}}}}
-  ingress: [{action: Deny, from: [{pods: {podSelector: {matchLabels: {app: web}}}}], protocols: [{tcp: {destinationPort: {number: 443}}}, {udp: {}}]}]
+  ingress:
+  - action: Deny
+    from: [{pods: {podSelector: {matchLabels: {app: web}}}}]
+    protocols: [{tcp: {destinationPort: {number: 443}}}, {udp: {}}]
 ---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: db, namespace: shop}
-spec: {podSelector: {matchLabels: {app: db}}, ingress: [{from: [{podSelector: {matchLabels: {app: api}}}]}]}
+spec:
+  podSelector: {matchLabels: {app: db}}
+  ingress: [{from: [{podSelector: {matchLabels: {app: api}}}]}]
 ---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: out, namespace: pay}
-spec: {podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 192.0.2.0/24}}, {ipBlock: {cidr: "2001:db8::/64"}}]}]}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress: [{to: [{ipBlock: {cidr: 192.0.2.0/24}}, {ipBlock: {cidr: "2001:db8::/64"}}]}]
 ---
 ` + namespaceDocuments
 	for _, attached := range []string{"bridge", "ptp"} {
