@@ -56,6 +56,10 @@ func (l *lowering) require(n need) {
 		l.requireICMP(unix.ETH_P_IP, unix.IPPROTO_ICMP)
 	case needICMPv6:
 		l.requireICMP(unix.ETH_P_IPV6, unix.IPPROTO_ICMPV6)
+	case needIGMP:
+		l.requireICMP(unix.ETH_P_IP, unix.IPPROTO_IGMP)
+	case needIP6Type:
+		l.requireEtherType(unix.ETH_P_IPV6)
 	}
 }
 

@@ -19,6 +19,7 @@ const (
 	fromTransport
 	fromCT // key: a conntrack key
 	fromFib
+	fromFragment // the fragment header's first byte
 )
 
 // field is how the kernel reads a ruleset.Field. A field in host order is written in network
@@ -56,6 +57,8 @@ const (
 	needUDP
 	needICMP
 	needICMPv6
+	needIGMP
+	needIP6Type
 )
 
 var fields = map[rs.Field]field{
@@ -91,6 +94,8 @@ var fields = map[rs.Field]field{
 	rs.TCPFlags:      payload(fromTransport, 13, 1, needTCP, typeTCPFlag),
 	rs.ICMPType:      payload(fromTransport, 0, 1, needICMP, typeICMP),
 	rs.ICMPv6Type:    payload(fromTransport, 0, 1, needICMPv6, typeICMPv6),
+	rs.IGMPType:      payload(fromTransport, 0, 1, needIGMP, typeIGMP),
+	rs.FragmentNext:  {source: fromFragment, width: 1, needs: needIP6Type, number: typeProto},
 	rs.NDTarget:      payload(fromTransport, 8, 16, needNothing, typeInteger),
 
 	rs.CTDirection: ct(unix.NFT_CT_DIRECTION, 1, noDirection, typeCTDir),
@@ -137,6 +142,9 @@ func (f field) load(reg uint32) expression {
 		return library{&expr.Meta{Key: expr.MetaKey(f.key), Register: reg}}
 	case fromCT:
 		return ctLoad{key: f.key, reg: reg, dir: f.dir}
+	case fromFragment:
+		return library{&expr.Exthdr{DestRegister: reg, Type: unix.IPPROTO_FRAGMENT, Len: 1,
+			Op: expr.ExthdrOpIpv6}}
 	case fromFib:
 		return library{&expr.Fib{Register: reg, FlagSADDR: true, ResultADDRTYPE: true}}
 	}

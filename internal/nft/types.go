@@ -23,6 +23,7 @@ const (
 	typePacket    = 31
 	typeFibAddr   = 38
 	typeIfname    = 41
+	typeIGMP      = 42
 
 	typeBits = 6
 )

@@ -72,6 +72,8 @@ var fields = [fieldCount]fieldInfo{
 	TCPFlags:       {"tcp flags", inAll, 1, noType, formatTCPFlags},
 	ICMPType:       {"icmp type", inIP | inBridge, 1, noType, formatICMP},
 	ICMPv6Type:     {"icmpv6 type", inIP6 | inBridge, 1, noType, formatICMPv6},
+	IGMPType:       {"igmp type", inIP | inBridge, 1, noType, formatIGMP},
+	FragmentNext:   {"frag nexthdr", inIP6 | inBridge, 1, noType, formatProto},
 	NDTarget:       {"@th,64,128", inAll, 16, TypeTarget, formatHex},
 	CTDirection:    {"ct direction", inRouted, 1, noType, formatDirection},
 	CTMark:         {"ct mark", inRouted, 4, TypeMark, formatHex},

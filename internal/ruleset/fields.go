@@ -35,6 +35,8 @@ const (
 	TCPFlags                    // tcp flags
 	ICMPType                    // icmp type
 	ICMPv6Type                  // icmpv6 type
+	IGMPType                    // igmp type
+	FragmentNext                // frag nexthdr: what follows an IPv6 fragment header
 	NDTarget                    // @th,64,128 of a neighbour solicitation or advertisement
 	CTDirection                 // ct direction: Key of one byte, 0 original, 1 reply
 	CTMark                      // ct mark

@@ -20,14 +20,17 @@ type Packet struct {
 
 	ARP *ARP // set for ARP frames, which have no addresses below
 
-	Src, Dst           netip.Addr
-	Protocol           uint8
-	HopLimit           uint8
-	IPOptions          bool // an IPv4 header longer than five words
-	RoutingHeader      bool
+	Src, Dst      netip.Addr
+	Protocol      uint8
+	HopLimit      uint8
+	IPOptions     bool // an IPv4 header longer than five words
+	RoutingHeader bool
+	// Fragmented says that there is an IPv6 fragment header, in front of FragmentNext.
+	Fragmented         bool
+	FragmentNext       uint8
 	SrcPort, DstPort   uint16 // tcp, udp, sctp
 	TCPFlags           uint8
-	ICMPType, ICMPCode uint8
+	ICMPType, ICMPCode uint8 // ICMPType is that of IGMP, too
 	NDTarget           netip.Addr
 
 	// SourceLocal says that the source is an address of the node (fib saddr type local).

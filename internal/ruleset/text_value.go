@@ -58,6 +58,7 @@ func formatProto(k Key) string        { return word(protoWords, k) }
 func formatPacketType(k Key) string   { return word(packetTypeWords, k) }
 func formatARPOperation(k Key) string { return word(arpWords, k) }
 func formatICMP(k Key) string         { return word(icmpWords, k) }
+func formatIGMP(k Key) string         { return word(igmpWords, k) }
 func formatICMPv6(k Key) string       { return word(icmpv6Words, k) }
 func formatDirection(k Key) string    { return word(directionWords, k) }
 func formatAddrType(k Key) string     { return word(addrTypeWords, k) }
@@ -102,6 +103,8 @@ var (
 		130: "mld-listener-query", 131: "mld-listener-report", 132: "mld-listener-done",
 		133: "nd-router-solicit", 134: "nd-router-advert", 135: "nd-neighbor-solicit",
 		136: "nd-neighbor-advert", 137: "nd-redirect", 143: "mld2-listener-report"}
+	igmpWords = map[uint64]string{0x11: "membership-query", 0x12: "membership-report-v1",
+		0x16: "membership-report-v2", 0x17: "leave-group", 0x22: "membership-report-v3"}
 	directionWords = map[uint64]string{0: "original", 1: "reply"}
 	addrTypeWords  = map[uint64]string{1: "unicast", 2: "local", 3: "broadcast", 5: "multicast"}
 	tcpFlagWords   = [...]string{"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"}

@@ -8,6 +8,7 @@ const (
 	protoTCP    = 6
 	protoUDP    = 17
 	protoICMPv6 = 58
+	protoIGMP   = 2
 	protoSCTP   = 132
 
 	typeIP   = 0x0800

@@ -26,6 +26,12 @@ func (e *evaluation) transportField(f Field) (value, bool) {
 	case ICMPv6Type:
 		return byteValue(p.ICMPType), e.isIP6() && p.Protocol == protoICMPv6
 	}
+	if f == IGMPType {
+		return byteValue(p.ICMPType), e.isIP() && p.Protocol == protoIGMP
+	}
+	if f == FragmentNext {
+		return byteValue(p.FragmentNext), e.isIP6() && p.Fragmented
+	}
 	v, ok := addrValue(p.NDTarget, 16)
 	return v, ok && e.isIP6() && p.Protocol == protoICMPv6
 }

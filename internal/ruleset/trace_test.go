@@ -142,6 +142,8 @@ func TestBridgeMatches(t *testing.T) {
 	advert := &Packet{IIF: "va", Src: netip.MustParseAddr("fe80::1"),
 		Dst: netip.MustParseAddr("ff02::1"), Protocol: protoICMPv6, ICMPType: 136, HopLimit: 255,
 		NDTarget: netip.MustParseAddr("fe80::1"), RoutingHeader: true}
+	split := &Packet{Src: advert.Src, Dst: advert.Dst, Fragmented: true, FragmentNext: 60}
+	query := with(client(), func(p *Packet) { p.Protocol, p.ICMPType = protoIGMP, 0x11 })
 	for _, row := range []struct {
 		name   string
 		packet *Packet
@@ -166,6 +168,13 @@ func TestBridgeMatches(t *testing.T) {
 		{"target of tcp", client(), false, []Statement{Compare{NDTarget, true, ip("::1")}}},
 		{"icmp type of icmpv6", advert, false, []Statement{is(ICMPType, Byte(136))}},
 		{"hop limit", advert, true, []Statement{is(IP6HopLimit, Byte(255))}},
+		{"fragment", with(client(), func(p *Packet) { p.Fragmented, p.FragmentNext = true, 60 }),
+			false, []Statement{is(FragmentNext, Byte(60))}},
+		{"fragment of ip6", split, true, []Statement{is(FragmentNext, Byte(60))}},
+		{"fragment of another", split, false, []Statement{is(FragmentNext, Byte(58))}},
+		{"no fragment", advert, false, []Statement{Compare{FragmentNext, true, Byte(60)}}},
+		{"igmp", query, true, []Statement{is(IGMPType, Byte(0x11))}},
+		{"igmp of icmp", advert, false, []Statement{Compare{IGMPType, true, Byte(0x11)}}},
 		{"routing header", advert, true, []Statement{RoutingHeader{}}},
 		{"routing header of ip", client(), false, []Statement{RoutingHeader{}}},
 	} {
