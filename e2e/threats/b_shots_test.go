@@ -3,7 +3,6 @@
 package threats
 
 import (
-	"bytes"
 	"encoding/binary"
 	"net/netip"
 	"slices"
@@ -85,11 +84,12 @@ func told(at *testnet.Server) witness {
 // volley fires all shots and returns the names of those that were seen.
 func volley(t testing.TB, from *testnet.Container, seen witness, shots []shot) []string {
 	t.Helper()
-	sent := make([][]byte, len(shots))
+	sent, frames := make([][]byte, len(shots)), make([][]byte, len(shots))
 	for i, s := range shots {
 		sent[i] = newMark()
-		from.SendRaw(t, "eth0", s.frame(sent[i]))
+		frames[i] = s.frame(sent[i])
 	}
+	from.SendRaw(t, "eth0", frames...)
 	var landed []string
 	for deadline := time.Now().Add(grace); ; time.Sleep(2 * time.Millisecond) {
 		landed = landed[:0]
@@ -124,6 +124,12 @@ func (s *site) blocked(t testing.TB, from *testnet.Container, seen witness, shot
 	for _, name := range volley(t, from, seen, shots) {
 		t.Errorf("%s: got through", name)
 	}
+	s.counted(t, before, len(shots), reasons...)
+}
+
+// counted demands that the reasons' counters have grown by so many packets together.
+func (s *site) counted(t testing.TB, before map[string]uint64, want int, reasons ...string) {
+	t.Helper()
 	grown := moved(before, s.refused(t))
 	var sum uint64
 	for name, n := range grown {
@@ -133,8 +139,8 @@ func (s *site) blocked(t testing.TB, from *testnet.Container, seen witness, shot
 			sum += n
 		}
 	}
-	if sum < uint64(len(shots)) {
-		t.Errorf("counted as %v: got %d, want %d; moved: %v", reasons, sum, len(shots), grown)
+	if sum < uint64(want) {
+		t.Errorf("counted as %v: got %d, want %d; moved: %v", reasons, sum, want, grown)
 	}
 }
 
@@ -237,8 +243,3 @@ spec:
   egress:
   - {action: Deny, to: [{entity: Host}]}
 `
-
-// endsWith is a capture's witness of a whole payload: used where a mark cannot stand.
-func endsWith(c *testnet.Capture, tail []byte) bool {
-	return slices.ContainsFunc(c.Frames(), func(f []byte) bool { return bytes.HasSuffix(f, tail) })
-}
