@@ -84,8 +84,7 @@ func TestThreat053(t *testing.T) {
 		for _, calls := range []string{"1", "0"} {
 			t.Run(name+" netfilter "+calls, func(t *testing.T) {
 				s.Nft(t, rules)
-				s.Run(t, "ip", "link", "set", "br0", "type", "bridge", "nf_call_iptables", calls,
-					"nf_call_ip6tables", calls)
+				s.netfilter(t, calls)
 				attack(func(from string, seen witness, shots []shot) {
 					t.Helper()
 					s.blocked(t, s.boxes[from], seen, shots, "default", "rule", "untracked",
@@ -103,9 +102,17 @@ func TestThreat053(t *testing.T) {
 	s.policies(t, "")
 	s.apply(t)
 	s.boxes["b"].Serve(t, "tcp", 80)
-	s.Run(t, "ip", "link", "set", "br0", "type", "bridge", "nf_call_iptables", "1",
-		"nf_call_ip6tables", "1")
+	s.netfilter(t, "1")
 	s.reachBoth(t, "a", "b", nil)
+}
+
+// netfilter switches br_netfilter for br0 and for the namespace.
+func (s *site) netfilter(t testing.TB, on string) {
+	t.Helper()
+	s.Run(t, "ip", "link", "set", "br0", "type", "bridge", "nf_call_iptables", on,
+		"nf_call_ip6tables", on)
+	s.Sysctl(t, "net/bridge/bridge-nf-call-iptables", on)
+	s.Sysctl(t, "net/bridge/bridge-nf-call-ip6tables", on)
 }
 
 // fromHost demands that the closed node does not reach its containers.
