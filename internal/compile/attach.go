@@ -23,6 +23,8 @@ func (c *compiler) attach(t *table, f family) {
 		t.member("interfaces", face)
 		if e.Local.Bridge == "" {
 			t.member("routed", face)
+		} else {
+			t.member("ports", ruleset.Ifname(e.Local.Port))
 		}
 		if f.v6() {
 			t.member("neighbours", face, ruleset.Addr(linkLocal(e.Local.MAC)))

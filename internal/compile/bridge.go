@@ -23,7 +23,7 @@ const (
 const unmarkPriority = -10
 
 var bridgeDrops = []string{"ethertype", "spoof", "router", "dhcp-server", "unknown-port",
-	"unjudged", "misdelivered"}
+	"unjudged", "misdelivered", "options"}
 
 // bridgeTable writes the guard of bridged endpoints. On kernels without bridge meta support a
 // rule here cannot name the bridge, only the port: every rule that drops names known ports,
@@ -33,6 +33,7 @@ func (c *compiler) bridgeTable() ruleset.Table {
 	t := newTable(ruleset.Bridge)
 	t.set("ports", ruleset.TypeIfname)
 	t.set("macs", ruleset.TypeIfname, ruleset.TypeEther)
+	t.set("bound-macs", ruleset.TypeEther)
 	for _, v := range []struct {
 		digit string
 		typ   ruleset.Type
@@ -68,7 +69,9 @@ func (c *compiler) bridgeGuard(t *table) {
 			tag(ether8021A),
 			rule(in("bound4", ruleset.IPSaddr), goTo("drop-spoof")),
 			rule(in("bound4", ruleset.ARPSenderIP), goTo("drop-spoof")),
-			rule(in("bound6", ruleset.IP6Saddr), goTo("drop-spoof"))),
+			rule(in("bound6", ruleset.IP6Saddr), goTo("drop-spoof")),
+			// The bridge would learn it, and send its owner's frames there.
+			rule(in("bound-macs", ruleset.EtherSaddr), goTo("drop-spoof"))),
 	)...)
 	t.chain("guard-port",
 		// On its own: a match on ip would look through an accelerated tag at the inner type.
@@ -81,16 +84,23 @@ func (c *compiler) bridgeGuard(t *table) {
 			goTo("guard-arp")),
 		rule(in("macs", ruleset.IIFName, ruleset.EtherSaddr), goTo("guard-unaddressed")),
 		rule(goTo("drop-spoof")))
+	// A bridge that snoops on multicast sends all groups where a router seems to be.
+	pim := rule(is(ruleset.L4Proto, ruleset.Byte(protoPIM)), goTo("drop-router"))
 	t.chain("guard-ip",
 		rule(is(ruleset.UDPDestPort, ruleset.Word(dhcpClient)), goTo("drop-dhcp-server")),
+		rule(oneOf(ruleset.IGMPType, protocolKeys(igmpQuery, igmpRouter)...), goTo("drop-router")),
+		pim,
 		rule(accept()))
-	t.chain("guard-ip6",
-		rule(oneOf(ruleset.ICMPv6Type, protocolKeys(mldQuery, routerAdv, ndRedirect)...),
+	t.chain("guard-ip6", slices.Concat(hidden(), list(
+		rule(oneOf(ruleset.ICMPv6Type, protocolKeys(mldQuery, routerAdv, ndRedirect, mrdAdvert)...),
 			goTo("drop-router")),
+		pim,
+		// Not "not in": a target that cannot be read would be none of the wrong ones.
 		rule(is(ruleset.ICMPv6Type, ruleset.Byte(neighbourAdv)),
-			notIn("targets", ruleset.IIFName, ruleset.NDTarget), goTo("drop-spoof")),
+			in("targets", ruleset.IIFName, ruleset.NDTarget), accept()),
+		rule(is(ruleset.ICMPv6Type, ruleset.Byte(neighbourAdv)), goTo("drop-spoof")),
 		rule(is(ruleset.UDPDestPort, ruleset.Word(dhcp6Client)), goTo("drop-dhcp-server")),
-		rule(accept()))
+		rule(accept())))...)
 	t.chain("guard-arp",
 		rule(ruleset.OneOf{Field: ruleset.ARPOperation, Not: true, Values: portKeys(1, 2)},
 			goTo("drop-spoof")),
@@ -139,17 +149,19 @@ func (c *compiler) bridgeForward(t *table) {
 		rule(ruleset.Masked{Field: ruleset.PacketMark, Mask: c.config.PassedMark, Not: true},
 			accept()),
 		rule(goTo("drop-unjudged")))
+	// A flooded frame reaches every port, and one that was lured away a wrong one: only the
+	// address's own may take it.
 	t.base("deliver", ruleset.Postrouting, 0, slices.Concat(
 		list(
-			rule(in("ports", ruleset.OIFName), goTo("deliver-port"))),
+			rule(in("bound-macs", ruleset.EtherDaddr),
+				notIn("macs", ruleset.OIFName, ruleset.EtherDaddr), goTo("drop-misdelivered")),
+			rule(in("bound4", ruleset.IPDaddr), notIn("own4", ruleset.OIFName, ruleset.IPDaddr),
+				goTo("drop-misdelivered")),
+			rule(in("bound6", ruleset.IP6Daddr), notIn("own6", ruleset.OIFName, ruleset.IP6Daddr),
+				goTo("drop-misdelivered")),
+			rule(in("ports", ruleset.OIFName), accept())),
 		c.unknownPorts(ruleset.OIFName, ruleset.OIFKind),
 	)...)
-	// A flooded frame reaches every port; only the address's own may take it.
-	t.chain("deliver-port",
-		rule(in("bound4", ruleset.IPDaddr), notIn("own4", ruleset.OIFName, ruleset.IPDaddr),
-			goTo("drop-misdelivered")),
-		rule(in("bound6", ruleset.IP6Daddr), notIn("own6", ruleset.OIFName, ruleset.IP6Daddr),
-			goTo("drop-misdelivered")))
 }
 
 func (c *compiler) bridgeDrops(t *table) {
@@ -173,6 +185,7 @@ func (c *compiler) attachBridged(t *table) {
 		own := ruleset.Addr(linkLocal(e.Local.MAC))
 		t.member("ports", port)
 		t.member("macs", port, mac)
+		t.member("bound-macs", mac)
 		t.member("bind6", port, mac, own)
 		t.member("targets", port, own)
 		for _, a := range c.owned[i] {

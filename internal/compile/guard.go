@@ -36,8 +36,20 @@ const (
 	neighbourAdv = 136
 	ndRedirect   = 137
 	mld2Report   = 143
+	mrdAdvert    = 151
 	icmpRedirect = 5
+	igmpQuery    = 0x11
+	igmpRouter   = 0x30
 	protoIGMP    = 2
+	protoPIM     = 103
+)
+
+// IPv6 extension headers (IANA protocol numbers).
+const (
+	protoHopByHop    = 0
+	protoRouting     = 43
+	protoFragment    = 44
+	protoDestOptions = 60
 )
 
 // guard is anti-spoofing at layer 3: a packet from a managed interface must carry an address
@@ -45,6 +57,9 @@ const (
 func (c *compiler) guard(t *table, f family) {
 	t.base("guard", ruleset.Prerouting, guardPriority, slices.Concat(
 		list(
+			// IP belongs to the bridge, never to its port. But the kernel takes a frame to one of
+			// the groups 01:80:c2:00:00:0x at the port, past every hook of the bridge.
+			rule(in("ports", ruleset.IIFName), goTo("drop-spoof")),
 			rule(in("bind", ruleset.IIFName, f.saddr), goTo("guard-bound")),
 			rule(in("routed", ruleset.IIFName), goTo("guard-routed")),
 		),
@@ -73,9 +88,9 @@ func (c *compiler) guard(t *table, f family) {
 // guardBound stops source routing, which would carry a packet past the address it is judged by.
 func guardBound(f family) []ruleset.Rule {
 	if f.v6() {
-		return list(
+		return slices.Concat(hidden(), list(
 			rule(ruleset.RoutingHeader{}, goTo("drop-options")),
-			rule(accept()))
+			rule(accept())))
 	}
 	return list(
 		rule(is(ruleset.IPHdrLength, ruleset.Byte(5)), accept()),
@@ -97,7 +112,7 @@ func guardUnaddressed(f family) []ruleset.Rule {
 			accept()))
 	}
 	discovery := protocolKeys(mldReport, mldDone, routerSol, neighbourSol, neighbourAdv, mld2Report)
-	return list(
+	return slices.Concat(hidden(), list(
 		rule(in("neighbours", ruleset.IIFName, f.saddr),
 			oneOf(ruleset.ICMPv6Type, discovery...), accept()),
 		rule(in("neighbours", ruleset.IIFName, f.saddr),
@@ -106,7 +121,20 @@ func guardUnaddressed(f family) []ruleset.Rule {
 		rule(is(f.saddr, ruleset.Addr(f.zero)),
 			oneOf(ruleset.ICMPv6Type, protocolKeys(neighbourSol, mld2Report)...), accept()),
 		rule(in("neighbours", ruleset.IIFName, f.saddr), goTo("drop-link-local")),
-	)
+	))
+}
+
+// hidden drops IPv6 fragments that could show their receiver another message than us. The first
+// fragment must hold all headers (RFC 7112); a header that may be followed by more of them could
+// fill it alone. Discovery is never fragmented (RFC 6980): its target would be in the second.
+func hidden() []ruleset.Rule {
+	discovery := protocolKeys(mldQuery, mldReport, mldDone, routerSol, routerAdv, neighbourSol,
+		neighbourAdv, ndRedirect, mld2Report, mrdAdvert)
+	return list(
+		rule(oneOf(ruleset.FragmentNext, protocolKeys(protoHopByHop, protoRouting, protoFragment,
+			protoDestOptions)...), goTo("drop-options")),
+		rule(is(ruleset.FragmentNext, ruleset.Byte(policy.ProtocolICMPv6)),
+			oneOf(ruleset.ICMPv6Type, discovery...), goTo("drop-options")))
 }
 
 // hooks are the base chains of policy. Each asks for a live flow first, then whether the

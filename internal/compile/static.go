@@ -38,6 +38,7 @@ func (c *compiler) declareSets(t *table, f family) {
 	}
 	t.set("interfaces", name)
 	t.set("routed", name)
+	t.set("ports", name)
 	t.set("addresses", f.address)
 	t.set("bind", name, f.address)
 	t.set("self", f.address, f.address)
