@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/bulkhead-net/bulkhead/internal/compile"
@@ -133,9 +134,19 @@ func (n *Node) Detach(ctx context.Context, match func(endpoint.Attachment) bool)
 	}
 	report, err := n.follow(ctx)
 	for _, a := range gone {
-		err = errors.Join(err, n.links.DropAddress(a.Endpoint.Addresses))
+		err = errors.Join(err, n.links.DropAddress(n.unheld(a.Endpoint.Addresses)))
 	}
 	return report, err
+}
+
+// unheld leaves out the addresses that an attachment holds. Whoever failed to claim one must not
+// end the connections of its holder by leaving.
+func (n *Node) unheld(addrs []netip.Addr) []netip.Addr {
+	return slices.DeleteFunc(slices.Clone(addrs), func(addr netip.Addr) bool {
+		return slices.ContainsFunc(n.attachments, func(a endpoint.Attachment) bool {
+			return slices.Contains(a.Endpoint.Addresses, addr)
+		})
+	})
 }
 
 // Apply makes the kernel follow the policy directory and the registry now, and repairs what
