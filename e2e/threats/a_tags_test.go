@@ -105,13 +105,13 @@ func routedTags(t *testing.T) {
 	}}}
 	f := []*testnet.Capture{s.boxes["f"].Sniff(t, "eth0")}
 	shots := tagged(s.gatewayMAC(t, "e"), macOf("e"), forged)
-	landed := fire(t, s.boxes["e"], f, shots)
+	landed := fire(t, s.boxes["e"], f, shots, grace)
 	if len(landed) < 4 {
 		t.Errorf("unprotected: got %v, want both families in one tag and in two", landed)
 	}
 	s.attach(t)
 	s.counts(t, func() {
-		for _, name := range fire(t, s.boxes["e"], f, shots) {
+		for _, name := range fire(t, s.boxes["e"], f, shots, grace) {
 			t.Errorf("protected: %s: got through", name)
 		}
 	}, "spoof")
