@@ -43,8 +43,8 @@ func Load(files []File, lastGood []Document) *Set {
 	for _, good := range lastGood {
 		l.goodByRef[good.Ref] = good
 	}
-	for _, f := range files {
-		l.readFile(f)
+	for i, list := range parseAll(files) {
+		l.readFile(files[i].Name, list)
 	}
 	// Policies refer to Segments, so those come first.
 	for _, foundation := range []bool{true, false} {
@@ -54,17 +54,16 @@ func Load(files []File, lastGood []Document) *Set {
 	return l.finish()
 }
 
-func (l *loader) readFile(f File) {
-	for _, c := range split(f.Data) {
-		node, problem := parse(f.Name, c)
-		if problem != nil {
-			l.unreadable[f.Name] = true
-			l.set.Problems = append(l.set.Problems, *problem)
+func (l *loader) readFile(name string, list []parsed) {
+	for _, p := range list {
+		if p.problem != nil {
+			l.unreadable[name] = true
+			l.set.Problems = append(l.set.Problems, *p.problem)
 		}
-		if node == nil {
+		if p.node == nil {
 			continue
 		}
-		d := &document{file: f.Name, line: c.line, raw: c.data, node: node, segments: l.segments}
+		d := &document{file: name, line: p.line, raw: p.data, node: p.node, segments: l.segments}
 		l.add(d)
 	}
 }

@@ -130,19 +130,21 @@ func (r *Registry) All() ([]Attachment, []Corrupt, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("endpoint registry: %w", err)
 	}
+	var names []string
+	for _, e := range entries {
+		if e.Name() != filepath.Base(r.corrupt) && !strings.HasPrefix(e.Name(), temporary) {
+			names = append(names, e.Name())
+		}
+	}
 	var all []Attachment
 	var corrupt []Corrupt
-	for _, e := range entries {
-		if e.Name() == filepath.Base(r.corrupt) || strings.HasPrefix(e.Name(), temporary) {
-			continue
-		}
-		a, err := r.read(e.Name())
-		switch {
+	for i, found := range r.readAll(names) {
+		switch err := found.err; {
 		case err == nil:
-			all = append(all, a)
+			all = append(all, found.Attachment)
 		case errors.Is(err, fs.ErrNotExist): // deleted meanwhile
 		case errors.Is(err, ErrCorrupt):
-			corrupt = append(corrupt, r.setAside(e.Name(), err))
+			corrupt = append(corrupt, r.setAside(names[i], err))
 		default:
 			return nil, nil, fmt.Errorf("endpoint registry: %w", err)
 		}
