@@ -98,6 +98,8 @@ var fields = map[rs.Field]field{
 	rs.FragmentNext:  {source: fromFragment, width: 1, needs: needIP6Type, number: typeProto},
 	rs.NDTarget:      payload(fromTransport, 8, 16, needNothing, typeInteger),
 
+	rs.DHCPClient: payload(fromTransport, 36, 6, needNothing, typeInteger),
+
 	rs.CTDirection: ct(unix.NFT_CT_DIRECTION, 1, noDirection, typeCTDir),
 	rs.CTMark:      hostField(ct(unix.NFT_CT_MARK, 4, noDirection, typeMark)),
 	rs.CTReplyPort: ct(unix.NFT_CT_PROTO_SRC, 2, 1, typeService),

@@ -184,6 +184,8 @@ func sampleBridge() Table {
 		Sets: []Set{
 			{Name: "bind4", Types: []Type{TypeIfname, TypeEther, TypeIPv4}, Elements: []Element{
 				{Key: Join(Ifname("va"), Ether(mac), ip("10.9.2.2"))}}},
+			{Name: "clients", Types: []Type{TypeIfname, TypeClient}, Elements: []Element{
+				{Key: Join(Ifname("va"), Ether([6]byte{2, 0, 0, 0, 0, 1}))}}},
 			{Name: "targets", Types: []Type{TypeIfname, TypeEther, TypeTarget}, Elements: []Element{
 				{Key: Join(Ifname("va"), Ether(mac), ip("fe80::1")), Comment: "own"}}}},
 		Chains: []Chain{
@@ -199,6 +201,8 @@ func sampleBridge() Table {
 				rule(is(ICMPv6Type, Byte(136)), Lookup{Not: true, Set: "targets",
 					Fields: []Field{IIFName, EtherSaddr, NDTarget}}, drop),
 				rule(is(ICMPv6Type, Byte(135)), is(NDTarget, ip("fe80::2")), drop),
+				rule(is(UDPDestPort, Word(67)), Lookup{Set: "clients",
+					Fields: []Field{IIFName, DHCPClient}}, accept),
 				rule(is(FragmentNext, Byte(60)), drop),
 				rule(is(IP6Saddr, ip("fe80::2")), is(FragmentNext, Byte(58)),
 					is(ICMPv6Type, Byte(136)), drop),

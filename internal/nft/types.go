@@ -55,6 +55,8 @@ var keyTypes = [...]keyType{
 	rs.TypeService: {typeService, 2, byteorderBig, typeofPayload(11, 2)},
 	rs.TypeTarget: {typeInteger, 16, byteorderBig,
 		typeof{kind: exprPayload, offset: 64, bits: 128}},
+	rs.TypeClient: {typeInteger, 6, byteorderBig,
+		typeof{kind: exprPayload, offset: 288, bits: 48}},
 }
 
 func typeofPayload(proto, template uint32) typeof {

@@ -103,7 +103,7 @@ func setUdata(s *rs.Set) udata {
 func keyTypeof(types []rs.Type) udata {
 	raw := false
 	for _, t := range types {
-		raw = raw || t == rs.TypeTarget
+		raw = raw || t.Raw()
 	}
 	switch {
 	case len(types) == 1 && raw:

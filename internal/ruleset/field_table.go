@@ -22,6 +22,7 @@ var types = [...]typeInfo{
 	TypeProto:   {"inet_proto", "meta l4proto", 1, formatProto},
 	TypeService: {"inet_service", "th dport", 2, formatNumber},
 	TypeTarget:  {"@th,64,128", "@th,64,128", 16, formatHex},
+	TypeClient:  {"@th,288,48", "@th,288,48", 6, formatHex},
 }
 
 // Families in which a field exists.
@@ -75,6 +76,7 @@ var fields = [fieldCount]fieldInfo{
 	IGMPType:       {"igmp type", inIP | inBridge, 1, noType, formatIGMP},
 	FragmentNext:   {"frag nexthdr", inIP6 | inBridge, 1, noType, formatProto},
 	NDTarget:       {"@th,64,128", inAll, 16, TypeTarget, formatHex},
+	DHCPClient:     {"@th,288,48", inAll, 6, TypeClient, formatHex},
 	CTDirection:    {"ct direction", inRouted, 1, noType, formatDirection},
 	CTMark:         {"ct mark", inRouted, 4, TypeMark, formatHex},
 	CTOrigSaddr:    {"ct original ip saddr", inRouted, 0, TypeIPv4, formatAddr},

@@ -38,6 +38,7 @@ const (
 	IGMPType                    // igmp type
 	FragmentNext                // frag nexthdr: what follows an IPv6 fragment header
 	NDTarget                    // @th,64,128 of a neighbour solicitation or advertisement
+	DHCPClient                  // @th,288,48 of a DHCP message: the client's hardware address
 	CTDirection                 // ct direction: Key of one byte, 0 original, 1 reply
 	CTMark                      // ct mark
 	CTOrigSaddr                 // ct original ip saddr | ct original ip6 saddr

@@ -34,8 +34,9 @@ type Table struct {
 // Type is the data type of one field of a set's key, with nft's name for it.
 type Type uint8
 
-// The key types in use. TypeTarget is the target address of a neighbour advertisement, which
-// nft 1.0.6 can only name as a raw payload expression; a set with it prints with typeof.
+// The key types in use. TypeTarget is the target address of a neighbour advertisement and
+// TypeClient the client's hardware address in a DHCP message, which nft 1.0.6 can only name as
+// raw payload expressions; a set with one of them prints with typeof.
 const (
 	TypeIfname  Type = iota // ifname, 16 bytes, zero padded
 	TypeIPv4                // ipv4_addr, 4 bytes
@@ -45,7 +46,11 @@ const (
 	TypeProto               // inet_proto, 1 byte, padded to 4 inside a key
 	TypeService             // inet_service, 2 bytes, padded to 4 inside a key
 	TypeTarget              // @th,64,128, 16 bytes
+	TypeClient              // @th,288,48, 6 bytes, padded to 8 inside a key
 )
+
+// Raw reports whether nft can name the type as a raw payload expression only.
+func (t Type) Raw() bool { return t == TypeTarget || t == TypeClient }
 
 // Key is the bytes of a set key: every field in network byte order (marks too, which the
 // kernel keeps in host order: internal/nft converts), padded with zeros to a multiple of four

@@ -32,6 +32,7 @@ type Packet struct {
 	TCPFlags           uint8
 	ICMPType, ICMPCode uint8 // ICMPType is that of IGMP, too
 	NDTarget           netip.Addr
+	DHCPClient         [6]byte // chaddr of what is sent to a DHCP server
 
 	// SourceLocal says that the source is an address of the node (fib saddr type local).
 	SourceLocal bool

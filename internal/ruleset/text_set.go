@@ -45,7 +45,7 @@ func (s *Set) attributes() []string {
 }
 
 func (s *Set) typeLine() string {
-	byExpression := slices.Contains(s.Types, TypeTarget)
+	byExpression := slices.ContainsFunc(s.Types, Type.Raw)
 	names := make([]string, len(s.Types))
 	for i, t := range s.Types {
 		names[i] = t.String()

@@ -87,7 +87,7 @@ func (e *evaluation) field(f Field) (value, bool) {
 		return e.linkField(f)
 	case f <= IP6HopLimit:
 		return e.networkField(f)
-	case f <= NDTarget:
+	case f <= DHCPClient:
 		return e.transportField(f)
 	}
 	return e.stateField(f)

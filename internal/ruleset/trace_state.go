@@ -32,6 +32,9 @@ func (e *evaluation) transportField(f Field) (value, bool) {
 	if f == FragmentNext {
 		return byteValue(p.FragmentNext), e.isIP6() && p.Fragmented
 	}
+	if f == DHCPClient {
+		return etherValue(p.DHCPClient), e.isL4(protoUDP)
+	}
 	v, ok := addrValue(p.NDTarget, 16)
 	return v, ok && e.isIP6() && p.Protocol == protoICMPv6
 }

@@ -62,9 +62,9 @@ func (s *Set) validateShape(family Family) error {
 		return errors.New("has a key that is too long")
 	case s.Interval && len(s.Types) != 1:
 		return errors.New("is of intervals, but its key has several fields")
-	case s.Interval && (s.Types[0] == TypeIfname || s.Types[0] == TypeTarget):
+	case s.Interval && (s.Types[0] == TypeIfname || s.Types[0].Raw()):
 		return errors.New("is of intervals, but its type has none")
-	case s.Verdicts && slices.Contains(s.Types, TypeTarget):
+	case s.Verdicts && slices.ContainsFunc(s.Types, Type.Raw):
 		return errors.New("is a map with a raw key, which nft 1.0.6 cannot name")
 	case d == nil:
 		return nil
