@@ -43,6 +43,7 @@ func (c *compiler) bridgeTable() ruleset.Table {
 		t.set("bound"+v.digit, v.typ)
 	}
 	t.set("targets", ruleset.TypeIfname, ruleset.TypeTarget)
+	t.set("clients", ruleset.TypeIfname, ruleset.TypeClient)
 	t.set("log-limit", ruleset.TypeIfname).Dynamic =
 		&ruleset.Dynamic{Size: 65536, Timeout: time.Minute}
 	c.bridgeGuard(t)
@@ -84,12 +85,21 @@ func (c *compiler) bridgeGuard(t *table) {
 			goTo("guard-arp")),
 		rule(in("macs", ruleset.IIFName, ruleset.EtherSaddr), goTo("guard-unaddressed")),
 		rule(goTo("drop-spoof")))
+	c.guardContent(t)
+}
+
+// guardContent looks into what comes from its sender's own addresses, or from none yet.
+func (c *compiler) guardContent(t *table) {
+	toServer := is(ruleset.UDPDestPort, ruleset.Word(dhcpServer))
 	// A bridge that snoops on multicast sends all groups where a router seems to be.
 	pim := rule(is(ruleset.L4Proto, ruleset.Byte(protoPIM)), goTo("drop-router"))
 	t.chain("guard-ip",
 		rule(is(ruleset.UDPDestPort, ruleset.Word(dhcpClient)), goTo("drop-dhcp-server")),
 		rule(oneOf(ruleset.IGMPType, protocolKeys(igmpQuery, igmpRouter)...), goTo("drop-router")),
 		pim,
+		// A release or a renewal in another's name.
+		rule(toServer, in("clients", ruleset.IIFName, ruleset.DHCPClient), accept()),
+		rule(toServer, goTo("drop-spoof")),
 		rule(accept()))
 	t.chain("guard-ip6", slices.Concat(hidden(), list(
 		rule(oneOf(ruleset.ICMPv6Type, protocolKeys(mldQuery, routerAdv, ndRedirect, mrdAdvert)...),
@@ -108,8 +118,8 @@ func (c *compiler) bridgeGuard(t *table) {
 		rule(goTo("drop-spoof")))
 	t.chain("guard-unaddressed",
 		rule(is(ruleset.IPSaddr, ruleset.Addr(ipv4.zero)),
-			is(ruleset.UDPSourcePort, ruleset.Word(dhcpClient)),
-			is(ruleset.UDPDestPort, ruleset.Word(dhcpServer)), accept()),
+			is(ruleset.UDPSourcePort, ruleset.Word(dhcpClient)), toServer,
+			in("clients", ruleset.IIFName, ruleset.DHCPClient), accept()),
 		// Address conflict detection (RFC 5227) asks from 0.0.0.0 and poisons nobody.
 		rule(is(ruleset.ARPOperation, ruleset.Word(1)),
 			is(ruleset.ARPSenderIP, ruleset.Addr(ipv4.zero)),
@@ -186,6 +196,7 @@ func (c *compiler) attachBridged(t *table) {
 		t.member("ports", port)
 		t.member("macs", port, mac)
 		t.member("bound-macs", mac)
+		t.member("clients", port, mac)
 		t.member("bind6", port, mac, own)
 		t.member("targets", port, own)
 		for _, a := range c.owned[i] {
