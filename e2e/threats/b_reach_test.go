@@ -82,14 +82,16 @@ apiVersion: bulkhead.dev/v1alpha1
 kind: Segment
 metadata: {name: first}
 spec:
-  members: [{pods: {podSelector: {matchExpressions: [{key: app, operator: In, values: [a, b, c]}]}}}]
+  members:
+  - pods: {podSelector: {matchExpressions: [{key: app, operator: In, values: [a, b, c]}]}}
   isolated: true
 ---
 apiVersion: bulkhead.dev/v1alpha1
 kind: Segment
 metadata: {name: second}
 spec:
-  members: [{pods: {podSelector: {matchExpressions: [{key: app, operator: In, values: [e, f]}]}}}]
+  members:
+  - pods: {podSelector: {matchExpressions: [{key: app, operator: In, values: [e, f]}]}}
   isolated: true
 `
 
