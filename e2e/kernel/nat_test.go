@@ -54,10 +54,7 @@ func (n *node) throughService(p probe, timeout time.Duration) error {
 	return c.Echo(timeout)
 }
 
-// Policies see containers, not what addresses are translated to: a Service is the endpoint
-// behind it, a masqueraded source the container itself.
-func TestTranslated(t *testing.T) {
-	const documents = `
+const translatedDocuments = `
 apiVersion: policy.networking.k8s.io/v1alpha2
 kind: ClusterNetworkPolicy
 metadata: {name: self}
@@ -86,6 +83,10 @@ spec:
   egress: [{to: [{ipBlock: {cidr: 192.0.2.0/24}}, {ipBlock: {cidr: "2001:db8::/64"}}]}]
 ---
 ` + namespaceDocuments
+
+// Policies see containers, not what addresses are translated to: a Service is the endpoint
+// behind it, a masqueraded source the container itself.
+func TestTranslated(t *testing.T) {
 	for _, attached := range []string{"bridge", "ptp"} {
 		n := newClauseNode(t, attached, false)
 		n.Nft(t, services)
@@ -94,7 +95,7 @@ spec:
 			// only where the port allows that.
 			n.Run(t, "ip", "link", "set", "veth0", "type", "bridge_slave", "hairpin", "on")
 		}
-		set := load(t, documents)
+		set := load(t, translatedDocuments)
 		viaService := []string{"shop/web shop/web tcp/80", "shop/web shop/web tcp/443",
 			"shop/web shop/web udp/80", "shop/api shop/db tcp/80", "shop/api shop/db udp/80",
 			"shop/web shop/db tcp/80", "pay/api shop/db tcp/80", "world shop/db tcp/80"}
