@@ -12,10 +12,15 @@ import (
 	"github.com/bulkhead-net/bulkhead/internal/nft"
 )
 
-// Verify compares the kernel with what should be in it.
+// Verify compares the kernel with what should be in it. A difference counts if two readings in
+// a row find one: while others commit, a dump can show what was never there at any one time.
 func (n *Node) Verify(context.Context) ([]nft.Drift, error) {
 	desired, err := n.Desired()
 	if err != nil {
+		return nil, err
+	}
+	drift, err := n.kernel.Verify(desired)
+	if err != nil || len(drift) == 0 {
 		return nil, err
 	}
 	return n.kernel.Verify(desired)
