@@ -97,6 +97,7 @@ spec:
 
 // What is routed between segments is judged, in every direction.
 func TestThreat025(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.serveAll(t)
 	crossing := []way{{"a", "d"}, {"d", "a"}, {"a", "e"}, {"e", "a"}, {"d", "e"}, {"f", "d"},
@@ -117,6 +118,7 @@ func TestThreat025(t *testing.T) {
 
 // br_netfilter on, off, and switched while traffic runs: what policy forbids stays forbidden.
 func TestThreat034(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.serveAll(t)
 	s.reachBoth(t, "c", "b", nil)

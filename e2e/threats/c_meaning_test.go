@@ -41,6 +41,7 @@ spec:
 
 // A named port is the destination's own: never that of another container, never the client's.
 func TestThreat065(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	ports := map[string]uint16{"a": 81, "b": 80, "d": 8080, "e": 80}
 	for name, port := range ports {
@@ -94,6 +95,7 @@ spec:
 
 // Wide and narrow blocks: the order that is documented decides, not their width.
 func TestThreat067(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.serveAll(t)
 	s.attach(t)
@@ -182,6 +184,7 @@ func TestThreat068(t *testing.T) {
 // Spellings that two readers understand differently are refused with their place, and close what
 // they were for.
 func TestThreat070(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.serveAll(t)
 	s.attach(t, "a", "d")

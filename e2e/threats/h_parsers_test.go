@@ -18,7 +18,8 @@ import (
 
 // pieces of text that parsers stumble over.
 var stumbling = []string{"&a [*a]", "{", "}", "[", "]", "\x00", "\xff\xfe", "null", "~", "---",
-	"!!binary", "- ", ": ", "999999999999999999999", "-1", "0x1F", "1e400", "::", "/129", "'", "\"", "\t", "${x}",
+	"!!binary", "- ", ": ", "999999999999999999999", "-1", "0x1F", "1e400", "::", "/129", "'", "\"",
+	"\t", "${x}",
 	"<<: *a", "\u2028", strings.Repeat("[", 200), strings.Repeat("a", 5000), "\\", "%", "|\n", "> "}
 
 // spoil changes a text in a few places.
