@@ -70,9 +70,9 @@ func here(law *policy.Set, t trip) policy.Decision {
 	return law.Evaluate(t.flow)
 }
 
-// disagreement compares the law with the rules for one flow: its first packet, a packet of an
-// accepted flow on the fast path, and a reply packet of the same flow after the epoch has gone
-// by. It returns an empty text when all three agree.
+// disagreement compares the law with the rules for one flow: its first packet, the same with a
+// mark that it did not earn, and a reply packet of the same flow after the epoch has gone by. It
+// returns an empty text when all agree.
 func (b *bench) disagreement(law *policy.Set, t trip) (policy.Decision, string) {
 	decision := here(law, t)
 	path, p := t.first(0)
@@ -86,6 +86,12 @@ func (b *bench) disagreement(law *policy.Set, t trip) (policy.Decision, string) 
 	}
 	if decision.Action != policy.Accept && p.CT.Mark == live {
 		return decision, b.report(t, decision, result, "mark of a denied flow")
+	}
+	// A new flow has no right to a live mark: a helper or a foreign rule gave it.
+	path, p = t.first(live)
+	result = b.tracer.Walk(path, p)
+	if result.Verdict != want(t, decision) {
+		return decision, b.report(t, decision, result, "first packet with a live mark")
 	}
 	path, p = t.reply(b.input.Config.mark(b.stamp.Epoch - 1))
 	result = b.tracer.Walk(path, p)
