@@ -29,18 +29,19 @@ func pluginsAt(ctx context.Context, g *rig, r *results, endpoints int) {
 	plug := s.net.AttachRouted(g, box, testnet.Plug{Addresses: []string{"10.1.0.2/32"},
 		Gateways: []string{"169.254.1.1"}})
 	empty := filepath.Join(r.options.bin, "empty")
-	var add, del, floor, rss []float64
+	var add, cpu, del, floor, rss []float64
 	for i := range 60 {
 		must(ctx.Err())
 		floor = append(floor, ms(timedCommand(g, s.net.Namespace, exec.Command(empty)).wall))
 		id := fmt.Sprintf("cni%d", i)
 		p := timedCommand(g, s.net.Namespace, s.pluginCall(r, "ADD", id, box, plug))
-		add, rss = append(add, ms(p.wall)), append(rss, p.rss)
+		add, cpu, rss = append(add, ms(p.wall)), append(cpu, ms(p.cpu)), append(rss, p.rss)
 		p = timedCommand(g, s.net.Namespace, s.pluginCall(r, "DEL", id, box, plug))
 		del = append(del, ms(p.wall))
 	}
 	name := fmt.Sprintf("%d endpoints, %d policies: ", endpoints, manyPolicies)
 	p50 := r.sample(name+"CNI ADD", "ms", add)
+	r.sample(name+"CNI ADD, CPU of the process", "ms", cpu)
 	r.sample(name+"CNI DEL", "ms", del)
 	base := r.sample(name+"start of an empty Go program", "ms", floor)
 	r.sample(name+"CNI ADD, peak RSS", "MiB", rss)

@@ -48,8 +48,8 @@ func loads(ctx context.Context, g *rig, r *results) {
 
 // process is what a child process took.
 type process struct {
-	wall time.Duration
-	rss  float64 // MiB
+	wall, cpu time.Duration
+	rss       float64 // MiB
 }
 
 // timed runs a program in a fresh namespace.
@@ -70,6 +70,7 @@ func timedCommand(g *rig, n *testnet.Namespace, cmd *exec.Cmd) process {
 	must(err)
 	err = cmd.Wait()
 	p := process{wall: time.Since(start)}
+	p.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	if err != nil {
 		g.Fatalf("%s: %v\n%s", cmd.Path, err, out.String())
 	}
