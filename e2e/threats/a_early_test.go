@@ -205,6 +205,13 @@ func luredFrames(t *testing.T) {
 	}
 	s.attach(t, "b", "c")
 	s.relearn(t)
+	s.acquaint(t)
+	s.boxes["a"].SendRaw(t, "eth0", testnet.Ether(testnet.Broadcast, macOf("c"), 0x88b5,
+		make([]byte, 46)))
+	settled(t)
+	if port := s.portOfMAC(t, "c"); port == "veth-a" {
+		t.Error("protected: c is behind veth-a, want it not learned from an unknown port")
+	}
 	s.counts(t, func() {
 		if n := lure(); n > 0 {
 			t.Errorf("protected: lured %d frames, want 0", n)
