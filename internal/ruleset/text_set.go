@@ -107,6 +107,9 @@ func (s *Set) keyText(e Element) string {
 		// nft would read "tcp-udp" as one name.
 		format = formatNumber
 	}
+	if len(e.Key) != types[t].width || len(e.Last) != types[t].width {
+		format = formatHex // of an element that Validate is about to refuse
+	}
 	return format(e.Key) + "-" + format(e.Last)
 }
 

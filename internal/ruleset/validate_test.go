@@ -141,3 +141,18 @@ func TestGraphIsJudgedAsTheKernelDoes(t *testing.T) {
 		}
 	}
 }
+
+// An element that is refused is named in the error, however wrong its keys are: a fuzzer found
+// that naming it panicked.
+func TestValidateNamesElementsOfAnyWidth(t *testing.T) {
+	for typ := TypeIfname; typ <= TypeTarget; typ++ {
+		for _, e := range []Element{{Key: "", Last: "\x01"}, {Key: "\x01\x02\x03", Last: "\x01\x02\x03\x04"},
+			{Key: "\x01", Last: Key(make([]byte, 70))}} {
+			s := Set{Name: "s", Types: []Type{typ}, Interval: true, Elements: []Element{e}}
+			r := &Ruleset{Tables: []Table{{Family: Bridge, Sets: []Set{s}}}}
+			if err := r.Validate(); err == nil {
+				t.Errorf("%s %x-%x: got no error", typ, e.Key, e.Last)
+			}
+		}
+	}
+}
