@@ -39,7 +39,10 @@ func (c *compiler) attach(t *table, f family) {
 
 func (c *compiler) attachAddress(t *table, i int, face, addr ruleset.Key) {
 	t.member("addresses", addr)
-	t.member("bind", face, addr)
+	// A stale routed endpoint may stand on what is a bridge's port by now. IP at a port is forged.
+	if l := c.endpoints[i].Local; l.Bridge != "" || !c.ports[l.Port] {
+		t.member("bind", face, addr)
+	}
 	t.member("self", addr, addr)
 	if c.endpoints[i].Local.Isolated {
 		t.member("isolated", face, addr)

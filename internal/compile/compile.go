@@ -24,6 +24,12 @@ func Compile(in Input) (*ruleset.Ruleset, []Conflict) {
 		classes:   map[string]*class{},
 		groups:    map[string]*group{},
 		cellCache: map[cellKey][]cell{},
+		ports:     map[string]bool{},
+	}
+	for _, e := range in.Endpoints {
+		if e.Local != nil && e.Local.Bridge != "" {
+			c.ports[e.Local.Port] = true
+		}
 	}
 	c.settleAddresses()
 	c.settleGroups()
@@ -44,6 +50,7 @@ type compiler struct {
 	classes   map[string]*class // by key
 	groups    map[string]*group // by id
 	cellCache map[cellKey][]cell
+	ports     map[string]bool // links that are ports of a bridge
 	// owned are the addresses, by endpoint index, that the endpoint holds alone.
 	owned     [][]netip.Addr
 	conflicts []Conflict

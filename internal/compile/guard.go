@@ -57,10 +57,11 @@ const (
 func (c *compiler) guard(t *table, f family) {
 	t.base("guard", ruleset.Prerouting, guardPriority, slices.Concat(
 		list(
+			// First, since most packets end here; it binds bridges and routed links, never ports.
+			rule(in("bind", ruleset.IIFName, f.saddr), goTo("guard-bound")),
 			// IP belongs to the bridge, never to its port. But the kernel takes a frame to one of
 			// the groups 01:80:c2:00:00:0x at the port, past every hook of the bridge.
 			rule(in("ports", ruleset.IIFName), goTo("drop-spoof")),
-			rule(in("bind", ruleset.IIFName, f.saddr), goTo("guard-bound")),
 			rule(in("routed", ruleset.IIFName), goTo("guard-routed")),
 		),
 		c.managedIn(goTo("guard-unknown")),
@@ -158,8 +159,8 @@ func (c *compiler) hooks(t *table, f family) {
 	)...)
 	t.base("postrouting", ruleset.Postrouting, postroutingPriority, slices.Concat(
 		list(
+			c.fast(accept()), // first: what is forwarded comes by here too
 			rule(is(ruleset.OIFName, ruleset.Ifname("lo")), accept()),
-			c.fast(accept()),
 		),
 		c.managedOut(goTo("host-judge")),
 		ours(f.daddr, goTo("host-judge")),
