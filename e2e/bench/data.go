@@ -11,11 +11,12 @@ import (
 	"runtime"
 )
 
-// How much one measurement takes: some 30 ms each, short enough to be interleaved finely and
-// long enough to dwarf the clock.
+// How much one measurement takes: some 10 ms each, short enough to fall between two turns of
+// somebody else and long enough to dwarf the clock.
 const (
-	burstPackets = 6000
-	connectCount = 250
+	tries        = 3
+	burstPackets = 2500
+	connectCount = 100
 )
 
 // subject is a variant that stands, with what was measured of it over all rounds.
@@ -96,17 +97,26 @@ func (s *subject) build(g *rig) {
 	}
 }
 
+// measure takes the best of three: what else the machine does only ever adds.
 func (s *subject) measure() {
 	must(pinned(1, func() {
-		s.flow.burst(burstPackets / 10) // warms the caches of this host
-		s.add(packetMetric, s.flow.burst(burstPackets))
+		s.flow.burst(burstPackets / 3) // warms the caches of this host
+		best := s.flow.burst(burstPackets)
+		for range tries - 1 {
+			best = min(best, s.flow.burst(burstPackets))
+		}
+		s.add(packetMetric, best)
 	}))
 	if s.packets {
 		return
 	}
-	c := connections(s.host, s.listener, connectCount)
-	s.add(crrMetric, c.cpu)
-	s.add(connectMetric, c.connect)
+	best := connections(s.host, s.listener, connectCount)
+	for range tries - 1 {
+		c := connections(s.host, s.listener, connectCount)
+		best.cpu, best.connect = min(best.cpu, c.cpu), min(best.connect, c.connect)
+	}
+	s.add(crrMetric, best.cpu)
+	s.add(connectMetric, best.connect)
 }
 
 func (s *subject) add(metric string, v float64) { s.samples[metric] = append(s.samples[metric], v) }

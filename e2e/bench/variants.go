@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead-net/bulkhead/internal/compile"
@@ -124,17 +125,40 @@ func (h *host) linear(n int) string {
 	return b.String()
 }
 
-// guardOnly is our ruleset without its other base chains: what anti-spoofing alone costs.
+// guardOnly is our ruleset as far as its guard reaches: what anti-spoofing alone costs. Nothing
+// else may stay, because a rule that nobody reaches turns conntrack on all the same.
 func guardOnly(r *rig, h *host) {
 	full, _ := compile.Compile(h.peers(10))
 	for i := range full.Tables {
-		var kept []ruleset.Chain
-		for _, c := range full.Tables[i].Chains {
-			if c.Base == nil || c.Name == "guard" {
-				kept = append(kept, c)
+		t := &full.Tables[i]
+		reached := map[string]bool{"guard": true}
+		for again := true; again; {
+			again = false
+			for _, c := range t.Chains {
+				again = reached[c.Name] && reach(c, reached) || again
 			}
 		}
-		full.Tables[i].Chains = kept
+		t.Chains = slices.DeleteFunc(t.Chains, func(c ruleset.Chain) bool {
+			return !reached[c.Name]
+		})
+		for j := range t.Sets {
+			if t.Sets[j].Verdicts {
+				t.Sets[j].Elements = nil // they lead to chains that are gone
+			}
+		}
 	}
 	installRuleset(r, h.FD(), full)
+}
+
+// reach adds the chains to which the rules of a chain lead, and tells whether any was new.
+func reach(c ruleset.Chain, reached map[string]bool) bool {
+	before := len(reached)
+	for _, rule := range c.Rules {
+		for _, s := range rule.Statements {
+			if v, ok := s.(ruleset.Verdict); ok && v.Chain != "" {
+				reached[v.Chain] = true
+			}
+		}
+	}
+	return len(reached) > before
 }
