@@ -146,8 +146,11 @@ func TestGraphIsJudgedAsTheKernelDoes(t *testing.T) {
 // that naming it panicked.
 func TestValidateNamesElementsOfAnyWidth(t *testing.T) {
 	for typ := TypeIfname; typ <= TypeTarget; typ++ {
-		for _, e := range []Element{{Key: "", Last: "\x01"}, {Key: "\x01\x02\x03", Last: "\x01\x02\x03\x04"},
-			{Key: "\x01", Last: Key(make([]byte, 70))}} {
+		for _, e := range []Element{
+			{Key: "", Last: "\x01"},
+			{Key: "\x01\x02\x03", Last: "\x01\x02\x03\x04"},
+			{Key: "\x01", Last: Key(make([]byte, 70))},
+		} {
 			s := Set{Name: "s", Types: []Type{typ}, Interval: true, Elements: []Element{e}}
 			r := &Ruleset{Tables: []Table{{Family: Bridge, Sets: []Set{s}}}}
 			if err := r.Validate(); err == nil {
