@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bulkhead-net/bulkhead/internal/testnet"
@@ -156,6 +157,22 @@ func TestThreat008(t *testing.T) {
 		}
 		allLand(t, s.boxes["a"], b, shots)
 	})
+}
+
+// Discovery is never fragmented (RFC 6980), not even when it is true: what follows might not be.
+func TestThreat008Fragments(t *testing.T) {
+	s := newSite(t)
+	for _, hooks := range []string{"iptables", "ip6tables"} {
+		s.Sysctl(t, "net/bridge/bridge-nf-call-"+hooks, "0")
+	}
+	shots := slices.DeleteFunc(disguised(macOf("b"), []message{
+		{"advertisement", v6("a"), v6("b"), neighbourAdv, advert(v6("a"), macOf("a"))},
+		{"solicitation", v6("a"), v6("b"), neighbourSol, solicit(v6("b"), macOf("a"))},
+	}), func(x shot) bool { return !strings.Contains(x.name, "fragment") })
+	b := []*testnet.Capture{s.boxes["b"].Sniff(t, "eth0")}
+	allLand(t, s.boxes["a"], b, shots)
+	s.attach(t)
+	s.noneLands(t, s.boxes["a"], b, shots, "options")
 }
 
 // Routers' messages are row 9's class: what a router says, an endpoint does not.
