@@ -35,9 +35,12 @@ func pluginsAt(ctx context.Context, g *rig, r *results, endpoints int) {
 		floor = append(floor, ms(timedCommand(g, s.net.Namespace, exec.Command(empty)).wall))
 		id := fmt.Sprintf("cni%d", i)
 		p := timedCommand(g, s.net.Namespace, s.pluginCall(r, "ADD", id, box, plug))
-		add, cpu, rss = append(add, ms(p.wall)), append(cpu, ms(p.cpu)), append(rss, p.rss)
+		add, cpu = append(add, ms(p.wall)), append(cpu, ms(p.cpu))
 		p = timedCommand(g, s.net.Namespace, s.pluginCall(r, "DEL", id, box, plug))
 		del = append(del, ms(p.wall))
+	}
+	for range 5 {
+		rss = append(rss, peakRSS(g, s.net.Namespace, s.pluginCall(r, "ADD", "rss", box, plug)))
 	}
 	name := fmt.Sprintf("%d endpoints, %d policies: ", endpoints, manyPolicies)
 	p50 := r.sample(name+"CNI ADD", "ms", add)

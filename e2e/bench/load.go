@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/bulkhead-net/bulkhead/internal/nft"
@@ -33,7 +32,10 @@ func loads(ctx context.Context, g *rig, r *results) {
 		o := timed(g, "/proc/self/exe", loadRole)
 		n := timed(g, "nft", "-f", text)
 		ours, nfts = append(ours, ms(o.wall)), append(nfts, ms(n.wall))
-		oursRSS, nftRSS = append(oursRSS, o.rss), append(nftRSS, n.rss)
+		oursRSS = append(oursRSS, peakRSS(g, testnet.NewNamespace(g, "load"),
+			exec.Command("/proc/self/exe", loadRole)))
+		nftRSS = append(nftRSS, peakRSS(g, testnet.NewNamespace(g, "load"),
+			exec.Command("nft", "-f", text)))
 		pairs = append(pairs, float64(o.wall)/float64(n.wall))
 	}
 	name := fmt.Sprintf("cold load of %d elements: ", loadElements)
@@ -49,7 +51,6 @@ func loads(ctx context.Context, g *rig, r *results) {
 // process is what a child process took.
 type process struct {
 	wall, cpu time.Duration
-	rss       float64 // MiB
 }
 
 // timed runs a program in a fresh namespace.
@@ -74,10 +75,35 @@ func timedCommand(g *rig, n *testnet.Namespace, cmd *exec.Cmd) process {
 	if err != nil {
 		g.Fatalf("%s: %v\n%s", cmd.Path, err, out.String())
 	}
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		p.rss = float64(usage.Maxrss) / 1024
-	}
 	return p
+}
+
+// peakRSS runs a program and returns the most memory that it was seen with, in MiB. It looks all
+// the time: what the kernel says at the end counts the memory of whoever started the program.
+func peakRSS(g *rig, n *testnet.Namespace, cmd *exec.Cmd) float64 {
+	var err error
+	n.Do(func() { err = cmd.Start() })
+	must(err)
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	status := fmt.Sprintf("/proc/%d/status", cmd.Process.Pid)
+	peak := 0.0
+	for {
+		select {
+		case err := <-ended:
+			if err != nil {
+				g.Fatalf("%s: %v", cmd.Path, err)
+			}
+			return peak
+		default:
+		}
+		text, _ := os.ReadFile(status) // gone once the program has ended
+		if _, rest, found := strings.Cut(string(text), "VmHWM:"); found {
+			kib := 0.0
+			need(fmt.Sscanf(rest, "%f", &kib))
+			peak = max(peak, kib/1024)
+		}
+	}
 }
 
 // loadChild is the process that loads.
@@ -110,6 +136,9 @@ func loadText() string {
 	return b.String()
 }
 
+// memoryElements are enough for the rest of the machine not to show beside them.
+const memoryElements = 1_000_000
+
 // kernelMemory is how much the kernel's own memory grows with the elements.
 func kernelMemory(r *results) {
 	var each []float64
@@ -119,8 +148,13 @@ func kernelMemory(r *results) {
 			k := need(nft.Open(nft.Options{NetNS: n.FD()}))
 			g.Cleanup(func() { k.Close() })
 			before := kernelBytes()
-			must(k.Apply(background, ruleset.Diff(nil, loadRuleset(loadElements))))
-			each = append(each, float64(kernelBytes()-before)/loadElements)
+			must(k.Apply(background, ruleset.Diff(nil, loadRuleset(memoryElements))))
+			each = append(each, float64(kernelBytes()-before)/memoryElements)
+			must(k.Remove()) // the next one must not find it half gone
+			for deadline := time.Now().Add(5 * time.Second); kernelBytes() >
+				before+memoryElements*10 && time.Now().Before(deadline); {
+				time.Sleep(50 * time.Millisecond)
+			}
 		}))
 	}
 	r.sample("kernel memory (slab and vmalloc) for each element", "B", each)
