@@ -28,6 +28,10 @@ fuzz: ## every fuzz target, a minute each
 soak: deps ## churn and kills under probes for FOR (30m)
 	go test ./e2e/soak -count=1 -v -timeout 0 -soak.for $(or $(FOR),30m)
 
+.PHONY: bench
+bench: deps ## what it costs, as ratios; fails while a goal is missed
+	go run ./e2e/bench
+
 .PHONY: generate
 generate: ## CRD schemas and docs/clauses.md
 	go generate ./...
