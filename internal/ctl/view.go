@@ -49,13 +49,3 @@ func look(ctx context.Context, o node.Options) (v view, err error) {
 	v.counters, err = n.Counters(ctx)
 	return v, err
 }
-
-// holder returns the attachment of the endpoint with that id.
-func (v view) holder(id string) *endpoint.Attachment {
-	for i := range v.attachments {
-		if v.attachments[i].Endpoint.ID == id {
-			return &v.attachments[i]
-		}
-	}
-	return nil
-}
