@@ -68,7 +68,7 @@ func sortElements(object string) string {
 
 var (
 	countersOf = regexp.MustCompile(`packets \d+ bytes \d+`)
-	epochOf    = regexp.MustCompile(`ct mark set ct mark.*? goto passed`)
+	epochOf    = regexp.MustCompile(`ct mark (set ct mark \& 0x[0-9a-f]+ \| )?0x[0-9a-f]+(/16)?`)
 )
 
 // lasting is a listing without what does not follow from the desired state: epoch, generation,

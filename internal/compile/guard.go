@@ -142,7 +142,8 @@ func hidden() []ruleset.Rule {
 // packet is ours to judge at all.
 func (c *compiler) hooks(t *table, f family) {
 	t.base("forward", ruleset.Forward, filterPriority, slices.Concat(
-		list(errorsFirst(f), c.fast(goTo("passed"))),
+		// An error about a flow is related, never established, so the first rule leaves it alone.
+		list(c.fast(c.passedMark(), accept()), errorsFirst(f)),
 		c.managedIn(goTo("forward-judge")),
 		c.managedOut(goTo("forward-judge")),
 		ours(f.saddr, goTo("forward-judge")),
@@ -150,9 +151,9 @@ func (c *compiler) hooks(t *table, f family) {
 	)...)
 	t.base("input", ruleset.Input, filterPriority, slices.Concat(
 		list(
+			c.fast(accept()),
 			rule(is(ruleset.IIFName, ruleset.Ifname("lo")), accept()),
 			errorsFirst(f),
-			c.fast(goTo("passed")),
 		),
 		c.managedIn(goTo("input-judge")),
 		ours(f.saddr, goTo("input-judge")),
@@ -174,9 +175,16 @@ func (c *compiler) hooks(t *table, f family) {
 	t.chain("passed",
 		// The bridge table drops frames between endpoints that were not judged here: with
 		// br_netfilter off, nothing passes.
-		rule(ruleset.SetMark{Keep: ^c.config.PassedMark, Or: c.config.PassedMark}),
-		rule(accept()))
+		rule(c.passedMark(), accept()))
 	t.chain("done", rule(ruleset.SetMark{CT: true, Keep: ^c.config.EpochMask}, goTo("passed")))
+	// Between an endpoint and the own node nothing crosses a bridge, and the bit is not set: what
+	// the node's balancer sends on from here is judged again where it leaves.
+	t.chain("done-host", rule(ruleset.SetMark{CT: true, Keep: ^c.config.EpochMask}, accept()))
+}
+
+// passedMark sets the bit that says "judged in forward".
+func (c *compiler) passedMark() ruleset.Statement {
+	return ruleset.SetMark{Keep: ^c.config.PassedMark, Or: c.config.PassedMark}
 }
 
 // ours matches the addresses of endpoints and of managed networks, whatever the interface.
@@ -185,7 +193,7 @@ func ours(addr ruleset.Field, then ruleset.Statement) []ruleset.Rule {
 }
 
 // errorsFirst sends ICMP to the chain that knows errors about flows: they carry the conntrack
-// mark of the flow they speak of, and with it anybody could ride the fast path.
+// mark of the flow they speak of, and whoever sends one must be an end of that flow.
 func errorsFirst(f family) ruleset.Rule {
 	if f.v6() {
 		// ip6 nexthdr would miss a message behind an extension header.
@@ -206,9 +214,7 @@ func (c *compiler) answer() []ruleset.Rule {
 
 // refused marks a packet as one to answer. It is the bit that says "passed" as well: this
 // packet goes nowhere any more.
-func (c *compiler) refused() ruleset.Statement {
-	return ruleset.SetMark{Keep: ^c.config.PassedMark, Or: c.config.PassedMark}
-}
+func (c *compiler) refused() ruleset.Statement { return c.passedMark() }
 
 // fellOut drops what came back without a refusal. A packet keeps the rules of the generation in
 // which it entered, but asks sets of the present one: during a commit a new map element can lead

@@ -21,34 +21,33 @@ const (
 func (c *compiler) judgement(t *table, f family) {
 	t.chain("judge", slices.Concat(
 		untrackable("untracked"),
-		list(
-			rule(ruleset.OneOf{Field: ruleset.PacketType,
-				Values: []ruleset.Key{ruleset.Byte(ruleset.PacketBroadcast),
-					ruleset.Byte(ruleset.PacketMulticast)}}, goTo("drop-multicast")),
-			rule(within(f.daddr, f.multicast), goTo("drop-multicast")),
-			// Port isolation alone is no isolation: the gateway would carry the packet back.
-			rule(in("isolated", ruleset.IIFName, ruleset.CTOrigSaddr),
-				in("isolated", ruleset.IIFName, ruleset.CTReplySaddr), goTo("drop-isolated")),
-		),
-		c.tunnels(true, true),
-		dispatch(egress, ruleset.IIFName, ruleset.OIFName, ruleset.CTOrigSaddr),
-		list(
-			rule(original(), jump("closed-in")),
-			rule(reply(), jump("closed-out")),
-			// An address of ours behind an interface that is not its own: a renamed veth.
-			rule(in("addresses", ruleset.CTOrigSaddr), goTo("drop-quarantine")),
-			rule(in("subnets", ruleset.CTOrigSaddr), goTo("drop-quarantine")),
-			rule(goTo("ingress-stage"))),
+		casts(f),
+		// Port isolation alone is no isolation: the gateway would carry the packet back.
+		when(c.isolates(), rule(in("isolated", ruleset.IIFName, ruleset.CTOrigSaddr),
+			in("isolated", ruleset.IIFName, ruleset.CTReplySaddr), goTo("drop-isolated"))),
+		c.tunnels(t, "tunnels", true, true),
+		list(rule(reply(), goTo("judge-reply"))),
+		dispatch(egress, ruleset.IIFName, ruleset.CTOrigSaddr),
+		list(rule(jump("closed-in")), rule(goTo("judge-unbound"))),
 	)...)
+	t.chain("judge-reply", slices.Concat(
+		dispatch(egress, ruleset.OIFName, ruleset.CTOrigSaddr),
+		list(rule(jump("closed-out")), rule(goTo("judge-unbound"))),
+	)...)
+	// An address of ours behind an interface that is not its own: a renamed veth.
+	t.chain("judge-unbound", slices.Concat(ours(ruleset.CTOrigSaddr, goTo("drop-quarantine")),
+		list(rule(goTo("ingress-stage"))))...)
 	t.chain("ingress-stage", slices.Concat(
-		dispatch(ingress, ruleset.OIFName, ruleset.IIFName, ruleset.CTReplySaddr),
-		list(
-			rule(original(), jump("closed-out")),
-			rule(reply(), jump("closed-in")),
-			rule(in("addresses", ruleset.CTReplySaddr), goTo("drop-quarantine")),
-			rule(in("subnets", ruleset.CTReplySaddr), goTo("drop-quarantine")),
-			rule(goTo("done"))),
+		list(rule(reply(), goTo("ingress-stage-reply"))),
+		dispatch(ingress, ruleset.OIFName, ruleset.CTReplySaddr),
+		list(rule(jump("closed-out")), rule(goTo("ingress-unbound"))),
 	)...)
+	t.chain("ingress-stage-reply", slices.Concat(
+		dispatch(ingress, ruleset.IIFName, ruleset.CTReplySaddr),
+		list(rule(jump("closed-in")), rule(goTo("ingress-unbound"))),
+	)...)
+	t.chain("ingress-unbound", slices.Concat(ours(ruleset.CTReplySaddr, goTo("drop-quarantine")),
+		list(rule(goTo("done"))))...)
 	t.chain("closed-in", c.managedIn(goTo("drop-quarantine"))...)
 	t.chain("closed-out", c.managedOut(goTo("drop-quarantine"))...)
 	t.chain("untracked", slices.Concat(neighbours(f), list(rule(goTo("drop-untracked"))))...)
@@ -56,6 +55,29 @@ func (c *compiler) judgement(t *table, f family) {
 		list(rule(goTo("drop-untracked"))))...)
 	c.judgeToHost(t, f)
 	c.judgeFromHost(t, f)
+}
+
+// when keeps rules for what some node has and most have not.
+func when(is bool, rules ...ruleset.Rule) []ruleset.Rule {
+	if !is {
+		return nil
+	}
+	return rules
+}
+
+// isolates says whether any endpoint has an isolated port.
+func (c *compiler) isolates() bool {
+	return slices.ContainsFunc(c.endpoints, func(e Endpoint) bool {
+		return e.Local != nil && e.Local.Isolated
+	})
+}
+
+// casts drops what is for many: by the frame's address, and by the packet's.
+func casts(f family) []ruleset.Rule {
+	return list(
+		rule(is(ruleset.PacketType, ruleset.Byte(ruleset.PacketBroadcast)), goTo("drop-multicast")),
+		rule(is(ruleset.PacketType, ruleset.Byte(ruleset.PacketMulticast)), goTo("drop-multicast")),
+		rule(within(f.daddr, f.multicast), goTo("drop-multicast")))
 }
 
 // untrackable is what no tuple can judge: packets without a conntrack entry, and TCP that
@@ -70,19 +92,17 @@ func untrackable(untracked string) []ruleset.Rule {
 			goTo("drop-midstream")))
 }
 
-// dispatch looks the endpoint up by interface and address: towards it in one direction of the
-// flow, from it in the other. No answer means neither a policy nor the lack of one is known.
-func dispatch(k kind, originalName, replyName, addr ruleset.Field) []ruleset.Rule {
+// dispatch looks the endpoint up by interface and address: the interface that leads to it in
+// this direction of the flow. No answer means neither a policy nor the lack of one is known.
+func dispatch(k kind, name, addr ruleset.Field) []ruleset.Rule {
 	return list(
-		rule(original(), vmap(k.String(), originalName, addr)),
-		rule(reply(), vmap(k.String(), replyName, addr)),
-		rule(original(), in(k.open(), originalName, addr), goTo(k.next())),
-		rule(reply(), in(k.open(), replyName, addr), goTo(k.next())))
+		rule(vmap(k.String(), name, addr)),
+		rule(in(k.open(), name, addr), goTo(k.next())))
 }
 
 // tunnels drops encapsulation that begins in an endpoint, in packets of both directions: a reply
-// that passed would make the flow live again.
-func (c *compiler) tunnels(there, back bool) []ruleset.Rule {
+// that passed would make the flow live again. No tunnel is TCP, which most flows are.
+func (c *compiler) tunnels(t *table, chain string, there, back bool) []ruleset.Rule {
 	if c.policies.AllowEncapsulation {
 		return nil
 	}
@@ -93,16 +113,17 @@ func (c *compiler) tunnels(there, back bool) []ruleset.Rule {
 	if there {
 		bound := in("bind", ruleset.IIFName, ruleset.CTOrigSaddr)
 		out = append(out,
-			rule(protocol, original(), bound, drop),
-			rule(oneOf(ruleset.UDPDestPort, ports...), original(), bound, drop))
+			rule(original(), protocol, bound, drop),
+			rule(original(), oneOf(ruleset.UDPDestPort, ports...), bound, drop))
 	}
 	if back {
 		bound := in("bind", ruleset.OIFName, ruleset.CTOrigSaddr)
 		out = append(out,
-			rule(protocol, reply(), bound, drop),
-			rule(oneOf(ruleset.UDPSourcePort, ports...), reply(), bound, drop))
+			rule(reply(), protocol, bound, drop),
+			rule(reply(), oneOf(ruleset.UDPSourcePort, ports...), bound, drop))
 	}
-	return out
+	t.chain(chain, out...)
+	return list(rule(isNot(ruleset.L4Proto, ruleset.Byte(policy.ProtocolTCP)), jump(chain)))
 }
 
 // neighbours accepts what neighbours on one link ask and answer. Conntrack leaves it untracked;
@@ -137,18 +158,16 @@ func (c *compiler) judgeToHost(t *table, f family) {
 		untrackable("untracked-to-host"),
 		list(rule(within(f.daddr, f.loopback), goTo("drop-loopback"))),
 		hostServices(f),
-		list(
-			rule(within(f.daddr, f.multicast), goTo("drop-multicast")),
-			rule(oneOf(ruleset.PacketType, ruleset.Byte(ruleset.PacketBroadcast),
-				ruleset.Byte(ruleset.PacketMulticast)), goTo("drop-multicast"))),
-		c.tunnels(true, false),
-		list(rule(original(), vmap("published", f.daddr, ruleset.L4Proto, ruleset.DestPort))),
-		list(
-			rule(original(), vmap("to-host", ruleset.IIFName, ruleset.CTOrigSaddr)),
-			rule(reply(), vmap("from-host", ruleset.IIFName, ruleset.CTReplySaddr)),
-			rule(original(), in("open-to-host", ruleset.IIFName, ruleset.CTOrigSaddr), goTo("done")),
-			rule(reply(), in("open-from-host", ruleset.IIFName, ruleset.CTReplySaddr), goTo("done")),
-			rule(goTo("drop-quarantine"))),
+		casts(f),
+		c.tunnels(t, "tunnels-to-host", true, false),
+		list(rule(reply(), goTo("judge-to-host-reply")),
+			rule(vmap("published", f.daddr, ruleset.L4Proto, ruleset.DestPort))),
+		dispatch(toHost, ruleset.IIFName, ruleset.CTOrigSaddr),
+		list(rule(goTo("drop-quarantine"))),
+	)...)
+	t.chain("judge-to-host-reply", slices.Concat(
+		dispatch(fromHost, ruleset.IIFName, ruleset.CTReplySaddr),
+		list(rule(goTo("drop-quarantine"))),
 	)...)
 }
 
@@ -157,13 +176,13 @@ func hostServices(f family) []ruleset.Rule {
 	if f.v6() {
 		return list(rule(within(f.daddr, "ff02::/16"),
 			is(ruleset.UDPSourcePort, ruleset.Word(dhcp6Client)),
-			is(ruleset.UDPDestPort, ruleset.Word(dhcp6Server)), goTo("passed")))
+			is(ruleset.UDPDestPort, ruleset.Word(dhcp6Server)), accept()))
 	}
 	return list(
 		rule(is(ruleset.UDPSourcePort, ruleset.Word(dhcpClient)),
-			is(ruleset.UDPDestPort, ruleset.Word(dhcpServer)), goTo("passed")),
+			is(ruleset.UDPDestPort, ruleset.Word(dhcpServer)), accept()),
 		rule(is(ruleset.IPProtocol, ruleset.Byte(protoIGMP)),
-			within(ruleset.IPDaddr, f.multicast), goTo("passed")))
+			within(ruleset.IPDaddr, f.multicast), accept()))
 }
 
 // judgeFromHost is the way from the own node to an endpoint. It hangs on postrouting: in output,
@@ -180,18 +199,20 @@ func (c *compiler) judgeFromHost(t *table, f family) {
 			rule(is(ruleset.L4Proto, ruleset.Byte(f.icmp)), state(ruleset.StateRelated), accept())),
 		untrackable("untracked-from-host"),
 		hostOffers(f),
-		c.tunnels(false, true),
+		c.tunnels(t, "tunnels-from-host", false, true),
 		list(
 			rule(within(f.daddr, f.multicast), goTo("drop-multicast")),
 			// A process of the node that borrows another's address is nobody we can judge.
 			rule(isNot(ruleset.FibSaddrType, ruleset.Byte(ruleset.AddrLocal)),
 				goTo("drop-quarantine")),
-			rule(reply(), vmap("published", f.saddr, ruleset.L4Proto, ruleset.SourcePort)),
-			rule(original(), vmap("from-host", ruleset.OIFName, ruleset.CTReplySaddr)),
-			rule(reply(), vmap("to-host", ruleset.OIFName, ruleset.CTOrigSaddr)),
-			rule(original(), in("open-from-host", ruleset.OIFName, ruleset.CTReplySaddr), goTo("done")),
-			rule(reply(), in("open-to-host", ruleset.OIFName, ruleset.CTOrigSaddr), goTo("done")),
-			rule(goTo("drop-quarantine"))),
+			rule(reply(), goTo("judge-from-host-reply"))),
+		dispatch(fromHost, ruleset.OIFName, ruleset.CTReplySaddr),
+		list(rule(goTo("drop-quarantine"))),
+	)...)
+	t.chain("judge-from-host-reply", slices.Concat(
+		list(rule(vmap("published", f.saddr, ruleset.L4Proto, ruleset.SourcePort))),
+		dispatch(toHost, ruleset.OIFName, ruleset.CTOrigSaddr),
+		list(rule(goTo("drop-quarantine"))),
 	)...)
 	t.chain("untracked-from-host", slices.Concat(nodeDiscovery(f),
 		list(rule(goTo("drop-untracked"))))...)

@@ -45,11 +45,14 @@ func (k kind) peer() ruleset.Field {
 	return ruleset.CTOrigSaddr
 }
 
-// next is where an accepted packet goes on. Only done accepts: what falls out of a map
+// next is where an accepted packet goes on. Only the last stages accept: what falls out of a map
 // (quarantine) and what a policy lets through never reach the same next rule.
 func (k kind) next() string {
-	if k == egress {
+	switch {
+	case k == egress:
 		return "ingress-stage"
+	case k.host():
+		return "done-host"
 	}
 	return "done"
 }

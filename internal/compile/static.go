@@ -3,6 +3,7 @@
 package compile
 
 import (
+	"slices"
 	"time"
 
 	"github.com/bulkhead-net/bulkhead/internal/ruleset"
@@ -32,7 +33,7 @@ func (c *compiler) ipTable(f family) ruleset.Table {
 // exact elements only: their updates cost the same at any size.
 func (c *compiler) declareSets(t *table, f family) {
 	const name = ruleset.TypeIfname
-	t.set("live", ruleset.TypeMark)
+	t.set(liveSet, ruleset.TypeMark)
 	if f.family == ruleset.IP {
 		t.set("generation", ruleset.TypeMark)
 	}
@@ -88,7 +89,7 @@ func (c *compiler) managedOut(then ruleset.Statement) []ruleset.Rule {
 
 // live matches a flow whose epoch is in force.
 func (c *compiler) live() ruleset.Statement {
-	return ruleset.Lookup{Fields: []ruleset.Field{ruleset.CTMark}, Set: "live",
+	return ruleset.Lookup{Fields: []ruleset.Field{ruleset.CTMark}, Set: liveSet,
 		Mask: c.config.EpochMask}
 }
 
@@ -96,8 +97,9 @@ func (c *compiler) live() ruleset.Statement {
 // gives a new flow that a helper expected (the data connection of FTP) the mark of the control
 // connection, and a foreign rule may mark a first packet; such a flow is judged like any other,
 // and when it is refused conntrack forgets it together with its mark.
-func (c *compiler) fast(then ruleset.Statement) ruleset.Rule {
-	return rule(state(ruleset.StateEstablished), c.live(), then)
+func (c *compiler) fast(then ...ruleset.Statement) ruleset.Rule {
+	return rule(slices.Concat(
+		[]ruleset.Statement{state(ruleset.StateEstablished), c.live()}, then)...)
 }
 
 // list makes a list of rules, to be joined with others.
