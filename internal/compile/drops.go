@@ -19,10 +19,27 @@ var ipDrops = []string{
 func (c *compiler) staticDrops(t *table, f family) {
 	for _, reason := range ipDrops {
 		t.counters["drop-"+reason] = true
-		t.chain("drop-"+reason,
-			c.logRule(f, "-", "-", reason),
-			rule(ruleset.CounterRef{Name: "drop-" + reason}, drop()))
+		t.chain("drop-"+reason, slices.Concat(
+			c.sampled(f, reason),
+			list(rule(ruleset.CounterRef{Name: "drop-" + reason}, drop())))...)
 	}
+}
+
+// sampled logs what no group refuses: within the rate of the endpoint that sent it, if its
+// address is bound where it comes from, otherwise within that of the interface. A forged address
+// is nobody's.
+func (c *compiler) sampled(f family, reason string) []ruleset.Rule {
+	log := c.log("-", "-", reason)
+	stranger := sample("log-limit-interface", log, ruleset.IIFName)
+	if reason == "spoof" {
+		return list(stranger)
+	}
+	own := sample("log-limit", log, f.saddr)
+	own.Statements = slices.Concat(
+		[]ruleset.Statement{in("bind", ruleset.IIFName, f.saddr)}, own.Statements)
+	stranger.Statements = slices.Concat(
+		[]ruleset.Statement{notIn("bind", ruleset.IIFName, f.saddr)}, stranger.Statements)
+	return list(own, stranger)
 }
 
 // countChains note refused packets per flow: detail beside the permanent counters. The sets

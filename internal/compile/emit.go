@@ -215,26 +215,29 @@ func (e *emitter) refusal(g *group, o outcome) string {
 	rules := []ruleset.Rule{rule(jump("count-" + g.kind.direction().String()))}
 	if o.logs() {
 		id := g.id[len(g.kind.String())+1:]
-		rules = append(rules, e.compiler.logRule(e.family, id, g.kind.String(), o.String()))
+		rules = append(rules, sample("log-limit",
+			e.compiler.log(id, g.kind.String(), o.String()), g.kind.judged()))
 	}
 	rules = append(rules, commented(g.title(), end...))
 	e.chain(name, rules...)
 	return name
 }
 
-// logRule samples refused packets, each endpoint within its own rate, so that one that floods
-// cannot blind the log for the others. The prefix is `bh1 <group> <kind> <reason>`.
-func (c *compiler) logRule(f family, group, kind, reason string) ruleset.Rule {
+// sample logs refused packets within the rate of whoever the key names. A key is something of
+// ours, an endpoint's address or an interface, never what a stranger may choose: a set full of
+// invented senders would take no more keys, and nobody's refusals would be seen.
+func sample(set string, log ruleset.Statement, key ruleset.Field) ruleset.Rule {
 	return rule(
 		ruleset.Update{
-			Set:    "log-limit",
-			Fields: []ruleset.Field{ruleset.IIFName, f.saddr},
+			Set:    set,
+			Fields: []ruleset.Field{key},
 			Limit:  &ruleset.Rate{PerSecond: 10, Burst: 50},
 		},
-		c.log(group, kind, reason),
+		log,
 	)
 }
 
+// log has the prefix `bh1 <group> <kind> <reason>`.
 func (c *compiler) log(group, kind, reason string) ruleset.Statement {
 	return ruleset.Log{
 		Prefix:  "bh1 " + group + " " + kind + " " + reason,

@@ -45,6 +45,14 @@ func (k kind) peer() ruleset.Field {
 	return ruleset.CTOrigSaddr
 }
 
+// judged is the conntrack field that holds the address of the endpoint that is asked about.
+func (k kind) judged() ruleset.Field {
+	if k == egress || k == toHost {
+		return ruleset.CTOrigSaddr
+	}
+	return ruleset.CTReplySaddr
+}
+
 // next is where an accepted packet goes on. Only the last stages accept: what falls out of a map
 // (quarantine) and what a policy lets through never reach the same next rule.
 func (k kind) next() string {

@@ -63,7 +63,8 @@ func (c *compiler) declareSets(t *table, f family) {
 			10*time.Minute, true)
 	}
 	dynamic(t.set("insert-limit", f.address), time.Minute, false)
-	dynamic(t.set("log-limit", name, f.address), time.Minute, false)
+	dynamic(t.set("log-limit", f.address), time.Minute, false)
+	dynamic(t.set("log-limit-interface", name), time.Minute, false)
 }
 
 // managed repeats a rule for everything that says "this interface is managed": the set of
