@@ -56,8 +56,10 @@ const (
 // that is bound to that interface. An allow-list: what is not named is dropped.
 func (c *compiler) guard(t *table, f family) {
 	t.base("guard", ruleset.Prerouting, guardPriority, slices.Concat(
+		plain(f),
 		list(
-			// First, since most packets end here; it binds bridges and routed links, never ports.
+			// Before all else, since most packets end here; it binds bridges and routed links,
+			// never ports.
 			rule(in("bind", ruleset.IIFName, f.saddr), goTo("guard-bound")),
 			// IP belongs to the bridge, never to its port. But the kernel takes a frame to one of
 			// the groups 01:80:c2:00:00:0x at the port, past every hook of the bridge.
@@ -86,6 +88,15 @@ func (c *compiler) guard(t *table, f family) {
 	t.chain("guard-unaddressed", guardUnaddressed(f)...)
 }
 
+// plain accepts what needs no more than the binding: an IPv4 header without options.
+func plain(f family) []ruleset.Rule {
+	if f.v6() {
+		return nil
+	}
+	return list(rule(in("bind", ruleset.IIFName, f.saddr),
+		is(ruleset.IPHdrLength, ruleset.Byte(5)), accept()))
+}
+
 // guardBound stops source routing, which would carry a packet past the address it is judged by.
 func guardBound(f family) []ruleset.Rule {
 	if f.v6() {
@@ -94,7 +105,6 @@ func guardBound(f family) []ruleset.Rule {
 			rule(accept())))
 	}
 	return list(
-		rule(is(ruleset.IPHdrLength, ruleset.Byte(5)), accept()),
 		// IGMP carries the router alert option (RFC 3376).
 		rule(is(ruleset.IPProtocol, ruleset.Byte(protoIGMP)),
 			within(ruleset.IPDaddr, f.multicast), accept()),
