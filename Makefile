@@ -26,7 +26,7 @@ fuzz: ## every fuzz target, a minute each
 
 .PHONY: soak
 soak: deps ## churn and kills under probes for FOR (30m)
-	go test ./e2e/soak -count=1 -v -timeout 0 -soak.for $(or $(FOR),30m)
+	go test ./e2e/soak -count=1 -v -timeout 0 -soak.for $(or $(FOR),30m) -soak.everycall
 
 .PHONY: bench
 bench: deps ## what it costs, as ratios; fails while a goal is missed

@@ -33,7 +33,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(binaries)
 	const reference = "github.com/containernetworking/plugins/plugins/"
-	build := exec.Command("go", "build", "-o", binaries, "./cmd/bulkhead",
+	build := exec.Command("go", "build", "-o", binaries, "./cmd/bulkhead", "./cmd/bulkheadctl",
 		reference+"main/bridge", reference+"main/ptp", reference+"main/macvlan",
 		reference+"ipam/host-local")
 	build.Dir = filepath.Join("..", "..")

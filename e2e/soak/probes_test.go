@@ -21,7 +21,7 @@ type doors struct{ closed, open, broken atomic.Int64 }
 // proveProbes shows that every knock arrives while nothing protects the doors.
 func (s *site) proveProbes(t *testing.T) {
 	t.Helper()
-	for _, from := range []string{"intruder", "stowaway"} {
+	for _, from := range s.strangers {
 		for _, name := range s.names() {
 			if name == from {
 				continue
@@ -41,7 +41,7 @@ func (s *site) proveProbes(t *testing.T) {
 func (s *site) knock(t *testing.T, stop <-chan struct{}, group *sync.WaitGroup) *doors {
 	t.Helper()
 	d := &doors{}
-	for _, from := range []string{"intruder", "stowaway"} {
+	for _, from := range s.strangers {
 		for _, name := range s.names() {
 			if name == from {
 				continue

@@ -37,6 +37,8 @@ type site struct {
 	stateDir  string
 	policyDir string
 	binaries  string
+	// strangers knock on every door; none is theirs.
+	strangers []string
 	edits     sync.Mutex
 
 	operations, kills atomic.Int64
@@ -47,7 +49,7 @@ func newSite(t *testing.T) *site {
 	dir := t.TempDir()
 	s := &site{net: testnet.New(t), boxes: map[string]*testnet.Container{},
 		plugs: map[string]testnet.Attachment{}, servers: map[string]*testnet.Server{},
-		before:   map[string]int{},
+		before: map[string]int{}, strangers: []string{"intruder", "stowaway"},
 		stateDir: filepath.Join(dir, "state"), policyDir: filepath.Join(dir, "policies"),
 		binaries: filepath.Join(dir, "bin")}
 	build(t, s.binaries)

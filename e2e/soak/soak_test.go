@@ -72,7 +72,7 @@ func (s *site) settle(t *testing.T) {
 func (s *site) report(t *testing.T, d *doors) {
 	t.Helper()
 	forbidden := map[netip.Addr]string{}
-	for _, name := range []string{"intruder", "stowaway"} {
+	for _, name := range s.strangers {
 		for _, a := range s.plugs[name].Addresses {
 			forbidden[a] = name
 		}
