@@ -148,31 +148,32 @@ func hidden() []ruleset.Rule {
 			oneOf(ruleset.ICMPv6Type, discovery...), goTo("drop-options")))
 }
 
-// hooks are the base chains of policy. Each asks for a live flow first, then whether the
-// packet is ours to judge at all.
+// hooks are the base chains of policy. Each asks for a live flow, and leaves all else to a chain
+// of its own: is the packet ours to judge at all? The base chains hold what changes with the
+// epoch, and are written anew with it, so they are short.
 func (c *compiler) hooks(t *table, f family) {
-	t.base("forward", ruleset.Forward, filterPriority, slices.Concat(
-		// An error about a flow is related, never established, so the first rule leaves it alone.
-		list(c.fast(c.passedMark(), accept()), errorsFirst(f)),
+	base := func(name string, hook ruleset.Hook, priority int, fast ...ruleset.Statement) {
+		t.base(name, hook, priority, c.fast(fast...), rule(goTo(name+"-new")))
+	}
+	base("forward", ruleset.Forward, filterPriority, c.passedMark(), accept())
+	base("input", ruleset.Input, filterPriority, accept())
+	// What is forwarded comes by here too.
+	base("postrouting", ruleset.Postrouting, postroutingPriority, accept())
+	// An error about a flow is related, never established, so the fast rule left it alone.
+	t.chain("forward-new", slices.Concat(
+		list(errorsFirst(f)),
 		c.managedIn(goTo("forward-judge")),
 		c.managedOut(goTo("forward-judge")),
 		ours(f.saddr, goTo("forward-judge")),
 		ours(f.daddr, goTo("forward-judge")),
 	)...)
-	t.base("input", ruleset.Input, filterPriority, slices.Concat(
-		list(
-			c.fast(accept()),
-			rule(is(ruleset.IIFName, ruleset.Ifname("lo")), accept()),
-			errorsFirst(f),
-		),
+	t.chain("input-new", slices.Concat(
+		list(rule(is(ruleset.IIFName, ruleset.Ifname("lo")), accept()), errorsFirst(f)),
 		c.managedIn(goTo("input-judge")),
 		ours(f.saddr, goTo("input-judge")),
 	)...)
-	t.base("postrouting", ruleset.Postrouting, postroutingPriority, slices.Concat(
-		list(
-			c.fast(accept()), // first: what is forwarded comes by here too
-			rule(is(ruleset.OIFName, ruleset.Ifname("lo")), accept()),
-		),
+	t.chain("postrouting-new", slices.Concat(
+		list(rule(is(ruleset.OIFName, ruleset.Ifname("lo")), accept())),
 		c.managedOut(goTo("host-judge")),
 		ours(f.daddr, goTo("host-judge")),
 	)...)
@@ -186,10 +187,11 @@ func (c *compiler) hooks(t *table, f family) {
 		// The bridge table drops frames between endpoints that were not judged here: with
 		// br_netfilter off, nothing passes.
 		rule(c.passedMark(), accept()))
-	t.chain("done", rule(ruleset.SetMark{CT: true, Keep: ^c.config.EpochMask}, goTo("passed")))
+	t.chain("judged", rule(ruleset.SetMark{CT: true, Keep: ^c.config.EpochMask}))
+	t.chain("done", rule(jump("judged")), rule(goTo("passed")))
 	// Between an endpoint and the own node nothing crosses a bridge, and the bit is not set: what
 	// the node's balancer sends on from here is judged again where it leaves.
-	t.chain("done-host", rule(ruleset.SetMark{CT: true, Keep: ^c.config.EpochMask}, accept()))
+	t.chain("done-host", rule(jump("judged")), rule(accept()))
 }
 
 // passedMark sets the bit that says "judged in forward".

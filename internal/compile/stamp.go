@@ -56,9 +56,9 @@ func (c Config) Stamped(r *ruleset.Ruleset, s Stamp) *ruleset.Ruleset {
 // liveSet holds the one conntrack mark, masked, that lets a flow pass unjudged.
 const liveSet = "live"
 
-// stamped are the chains whose rules know the epoch.
-var stamped = map[string]bool{"forward": true, "input": true, "postrouting": true,
-	"related": true, "related-from-endpoint": true, "done": true, "done-host": true}
+// stamped are the chains whose rules know the epoch: few, since each is replaced when it changes.
+// Errors about flows are rare, and go on asking the set.
+var stamped = map[string]bool{"forward": true, "input": true, "postrouting": true, "judged": true}
 
 func (c Config) stampRules(rules []ruleset.Rule, epoch uint32) []ruleset.Rule {
 	rules = slices.Clone(rules)
