@@ -29,6 +29,10 @@ type loader struct {
 //
 // A caller keeps Set.Documents and passes it as lastGood the next time.
 func Load(files []File, lastGood []Document) *Set {
+	return new(Cache).Load(files, lastGood)
+}
+
+func loadParsed(files []File, parsed [][]parsed, lastGood []Document) *Set {
 	l := &loader{
 		set: &Set{
 			Segments:   map[string]*Segment{},
@@ -43,7 +47,7 @@ func Load(files []File, lastGood []Document) *Set {
 	for _, good := range lastGood {
 		l.goodByRef[good.Ref] = good
 	}
-	for i, list := range parseAll(files) {
+	for i, list := range parsed {
 		l.readFile(files[i].Name, list)
 	}
 	// Policies refer to Segments, so those come first.
