@@ -8,6 +8,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/bulkhead-net/bulkhead/internal/link"
@@ -18,6 +19,9 @@ func main() {
 	// A runtime that died must not kill the plugin half-way, by a line of its log or by the
 	// result: what nobody gets is undone.
 	signal.Ignore(syscall.SIGPIPE)
+	// The process lives for tens of milliseconds: collecting its garbage four times less often
+	// costs some MiB and saves a container some of its wait.
+	debug.SetGCPercent(400)
 	os.Exit(plugin.Plugin{
 		OpenNode: func(ctx context.Context, s plugin.Settings) (plugin.Node, error) {
 			return openNode(ctx, s)

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 )
 
@@ -62,26 +61,12 @@ func (r *Registry) read(name string) (Attachment, error) {
 // found is what reading one file came to.
 type found struct {
 	Attachment
-	err error
+	signature signature
+	err       error
 }
 
 // readers is how many files are read at a time: a container waits for its network meanwhile.
 const readers = 4
-
-// readAll reads files, and answers in the order of their names.
-func (r *Registry) readAll(names []string) []found {
-	out := make([]found, len(names))
-	var wait sync.WaitGroup
-	for reader := range readers {
-		wait.Go(func() {
-			for i := reader; i < len(names); i += readers {
-				out[i].Attachment, out[i].err = r.read(names[i])
-			}
-		})
-	}
-	wait.Wait()
-	return out
-}
 
 // setAside moves a file into the directory of corrupt ones, under a name that is free there.
 func (r *Registry) setAside(name string, cause error) Corrupt {

@@ -132,13 +132,16 @@ func (r *Registry) All() ([]Attachment, []Corrupt, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.Name() != filepath.Base(r.corrupt) && !strings.HasPrefix(e.Name(), temporary) {
+		if e.Name() != filepath.Base(r.corrupt) && e.Name() != cacheName &&
+			!strings.HasPrefix(e.Name(), temporary) {
 			names = append(names, e.Name())
 		}
 	}
 	var all []Attachment
 	var corrupt []Corrupt
-	for i, found := range r.readAll(names) {
+	read, stale := r.lookUp(names, r.readCache())
+	r.keepCache(names, read, stale)
+	for i, found := range read {
 		switch err := found.err; {
 		case err == nil:
 			all = append(all, found.Attachment)

@@ -3,6 +3,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -55,10 +56,40 @@ func (n *Node) loadPolicies() error {
 			files = append(files, policy.File{Name: d.File, Data: d.Raw})
 		}
 	}
-	n.set = policy.Load(files, last)
+	n.set = n.parse(files, last)
 	n.set.AllowEncapsulation = n.config.AllowEncapsulation
 	n.newDocuments = !slices.EqualFunc(last, n.set.Documents, sameDocument)
 	return nil
+}
+
+// parsedFile keeps what the YAML of the last files was parsed to. It decides nothing: trees are
+// found by a hash of the text, and a cache that cannot be believed is none.
+const parsedFile = "parsed"
+
+// parse loads the files, without parsing again what the process before has parsed.
+func (n *Node) parse(files []policy.File, last []policy.Document) *policy.Set {
+	cache := new(policy.Cache)
+	if data, err := os.ReadFile(n.path(parsedFile)); err == nil {
+		if known, err := policy.DecodeCache(data); err == nil {
+			cache = known
+		}
+	}
+	set := cache.Load(files, last)
+	if n.lock != nil && cache.Changed() {
+		// Not kept, it costs the next process time and nothing else.
+		_ = writeCache(n.path(parsedFile), cache.Encode())
+	}
+	return set
+}
+
+// writeCache replaces a file without waiting for the disk: after a crash of the machine there is
+// nothing that it could be about.
+func writeCache(path string, data []byte) error {
+	temp := path + ".new"
+	if err := os.WriteFile(temp, data, 0o600); err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	return os.Rename(temp, path)
 }
 
 func sameDocument(a, b policy.Document) bool {
