@@ -49,6 +49,9 @@ func TestSoak(t *testing.T) {
 	probes.Wait()
 	s.settle(t)
 	s.report(t, doors)
+	if s.kills.Load() == 0 {
+		t.Error("nothing was killed")
+	}
 	s.leaveNothing(t)
 }
 
@@ -89,8 +92,7 @@ func (s *site) report(t *testing.T, d *doors) {
 	t.Logf("%d operations, %d of them killed; %d knocks on closed doors, %d passed; "+
 		"%d walks through the open door, %d failed", s.operations.Load(), s.kills.Load(),
 		d.closed.Load(), passed, d.open.Load(), d.broken.Load())
-	if s.operations.Load() < 20 || s.kills.Load() == 0 || d.closed.Load() < 100 ||
-		d.open.Load() < 20 {
+	if s.operations.Load() < 20 || d.closed.Load() < 100 || d.open.Load() < 10 {
 		t.Error("the run was too short to say anything")
 	}
 	if d.broken.Load() > 0 {
