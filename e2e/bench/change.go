@@ -43,7 +43,34 @@ func changes(ctx context.Context, g *rig, r *results) {
 	r.sample(name+"one member's label changed, all of attach", "ms", label)
 	r.atMost("5", name+"policy change, median", p50, 20, "ms",
 		fmt.Sprintf("p99 %.1f ms", quantile(text, 0.99)))
+	s.stays(ctx, r, name)
 	memberChange(g, r, 2000)
+}
+
+// stays measures the same changes in one process that keeps the node: nothing is read that stands.
+func (s *site) stays(ctx context.Context, r *results, name string) {
+	n := need(node.Open(ctx, s.options))
+	defer n.Close()
+	var text, label []float64
+	for i := range 60 {
+		must(ctx.Err())
+		s.writePolicy(7, 7+manyPolicies*(1+i%2))
+		start := time.Now()
+		must(n.Reload())
+		report, err := n.Apply(ctx)
+		text = append(text, ms(time.Since(start)))
+		must(changed(report, err))
+		a := attachmentOf(13)
+		a.Endpoint.Labels["caller"] = fmt.Sprintf("c%d", 20+i%2)
+		start = time.Now()
+		report, err = n.Attach(ctx, a)
+		label = append(label, ms(time.Since(start)))
+		must(changed(report, err))
+	}
+	p50 := r.sample(name+"policy text changed, node kept open", "ms", text)
+	r.sample(name+"one member's label changed, node kept open", "ms", label)
+	r.atMost("5", name+"policy change, node kept open, median", p50, 20, "ms",
+		fmt.Sprintf("p99 %.1f ms", quantile(text, 0.99)))
 }
 
 func changed(report node.Report, err error) error {

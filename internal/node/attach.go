@@ -38,7 +38,7 @@ func (n *Node) attach(ctx context.Context, a endpoint.Attachment) (Report, error
 		return Report{}, err
 	}
 	n.remove(a.Endpoint.ID)
-	n.attachments = append(n.attachments, a)
+	n.attachments, n.compiled = append(n.attachments, a), nil
 	if a.Bridge != "" {
 		if err := n.enableNetfilter(a.Bridge); err != nil {
 			return Report{}, err
@@ -104,6 +104,7 @@ func shareAddress(a, b endpoint.Attachment) bool {
 }
 
 func (n *Node) remove(id string) {
+	n.compiled = nil
 	n.attachments = slices.DeleteFunc(n.attachments, func(a endpoint.Attachment) bool {
 		return a.Endpoint.ID == id
 	})

@@ -53,7 +53,7 @@ func (n *Node) SetConfig(ctx context.Context, c compile.Config) (Report, error) 
 	if err := writeJSON(n.path(configFile), c); err != nil {
 		return Report{}, fmt.Errorf("base configuration: %w", err)
 	}
-	n.config = c
+	n.config, n.compiled = c, nil
 	n.set.AllowEncapsulation = c.AllowEncapsulation
 	// Closed first: a bridge that cannot hand its frames over is no reason to leave it open.
 	report, err := n.follow(ctx)

@@ -34,7 +34,17 @@ func (n *Node) desired() (*ruleset.Ruleset, []compile.Conflict) {
 	if len(n.attachments) == 0 && n.config.Managed.Empty() {
 		return &ruleset.Ruleset{}, nil
 	}
-	return compile.Compile(n.Input())
+	if n.compiled == nil {
+		r, conflicts := compile.Compile(n.Input())
+		n.compiled = &compiled{r, conflicts}
+	}
+	return n.compiled.ruleset, n.compiled.conflicts
+}
+
+// compiled is an answer of the compiler. Nobody changes it.
+type compiled struct {
+	ruleset   *ruleset.Ruleset
+	conflicts []compile.Conflict
 }
 
 // Desired is the ruleset that should be in the kernel, stamped as the kernel's is.

@@ -26,12 +26,21 @@ type Node struct {
 	kernel   *nft.Kernel
 	links    *link.Conn
 
-	config       compile.Config
-	set          *policy.Set
+	config compile.Config
+	set    *policy.Set
+	// lastGood are the documents that were accepted last and recorded, parsed what YAML was
+	// parsed to.
+	lastGood     []policy.Document
+	parsed       *policy.Cache
 	newDocuments bool
 	attachments  []endpoint.Attachment
 	// notes are what was found wrong in the state directory, and set aside.
 	notes []string
+	// compiled is what the inputs above compile to; nil when one of them has changed since.
+	compiled *compiled
+	// model is what this process has installed, nil when it has not. Nobody else installs anything
+	// while the lock is held.
+	model *model
 	// policyErr says why the policy directory could not be read.
 	policyErr error
 }
@@ -109,7 +118,7 @@ func (n *Node) loadAttachments() error {
 	slices.SortStableFunc(all, func(a, b endpoint.Attachment) int {
 		return a.Created.Compare(b.Created)
 	})
-	n.attachments = all
+	n.attachments, n.compiled = all, nil
 	return nil
 }
 

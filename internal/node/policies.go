@@ -44,10 +44,13 @@ func ReadPolicyFiles(dir string) ([]policy.File, error) {
 // loadPolicies fills the policy set from the directory. When that cannot be read, the last
 // accepted documents stay in force and the error waits for whoever must not go on without.
 func (n *Node) loadPolicies() error {
-	var last []policy.Document
-	if err := n.readJSON("documents.json", &last); err != nil {
-		n.notes = append(n.notes, err.Error())
+	if n.lastGood == nil {
+		if err := n.readJSON("documents.json", &n.lastGood); err != nil {
+			n.notes = append(n.notes, err.Error())
+		}
 	}
+	last := n.lastGood
+	n.policyErr, n.compiled = nil, nil
 	files, err := ReadPolicyFiles(n.options.PolicyDir)
 	if err != nil {
 		n.policyErr = err
@@ -62,24 +65,39 @@ func (n *Node) loadPolicies() error {
 	return nil
 }
 
+// Reload reads the policy directory again, for a process that stays. What cannot be read leaves
+// the last accepted documents in force, and is the error; Apply makes the kernel follow.
+func (n *Node) Reload() error {
+	if err := n.loadPolicies(); err != nil {
+		return err
+	}
+	return n.policyErr
+}
+
 // parsedFile keeps what the YAML of the last files was parsed to. It decides nothing: trees are
 // found by a hash of the text, and a cache that cannot be believed is none.
 const parsedFile = "parsed"
 
 // parse loads the files, without parsing again what the process before has parsed.
 func (n *Node) parse(files []policy.File, last []policy.Document) *policy.Set {
-	cache := new(policy.Cache)
-	if data, err := os.ReadFile(n.path(parsedFile)); err == nil {
-		if known, err := policy.DecodeCache(data); err == nil {
-			cache = known
-		}
+	if n.parsed == nil {
+		n.parsed = n.readParsed()
 	}
-	set := cache.Load(files, last)
-	if n.lock != nil && cache.Changed() {
+	set := n.parsed.Load(files, last)
+	if n.lock != nil && n.parsed.Changed() {
 		// Not kept, it costs the next process time and nothing else.
-		_ = writeCache(n.path(parsedFile), cache.Encode())
+		_ = writeCache(n.path(parsedFile), n.parsed.Encode())
 	}
 	return set
+}
+
+func (n *Node) readParsed() *policy.Cache {
+	if data, err := os.ReadFile(n.path(parsedFile)); err == nil {
+		if known, err := policy.DecodeCache(data); err == nil {
+			return known
+		}
+	}
+	return new(policy.Cache)
 }
 
 // writeCache replaces a file without waiting for the disk: after a crash of the machine there is
@@ -104,6 +122,6 @@ func (n *Node) keepPolicies() error {
 	if err := writeJSON(n.path("documents.json"), n.set.Documents); err != nil {
 		return fmt.Errorf("last good policies: %w", err)
 	}
-	n.newDocuments = false
+	n.lastGood, n.newDocuments = n.set.Documents, false
 	return nil
 }

@@ -180,7 +180,11 @@ func (n *Node) confirm(next *model) error {
 		return fmt.Errorf("read back: generation %d, want %d: %w", generation,
 			next.Stamp.Generation, nft.ErrUnknownOutcome)
 	}
-	return rename(n.path(nextFile), n.path(installedFile))
+	if err := rename(n.path(nextFile), n.path(installedFile)); err != nil {
+		return err
+	}
+	n.model = next
+	return nil
 }
 
 // settle makes a model that turned out to be installed the recorded one: a former process
@@ -202,6 +206,7 @@ func (n *Node) leave(state kernelState, installed *model) (Report, error) {
 	if len(state.tables) == 0 && installed == nil {
 		return Report{}, nil
 	}
+	n.model = nil
 	if err := n.kernel.Remove(); err != nil {
 		return Report{}, err
 	}

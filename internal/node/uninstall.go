@@ -31,6 +31,7 @@ func (n *Node) Uninstall(context.Context) error {
 		}
 	}
 	n.attachments, n.config = nil, compile.DefaultConfig()
+	n.compiled, n.model = nil, nil
 	entries, err := os.ReadDir(n.options.StateDir)
 	if err != nil {
 		return fmt.Errorf("state directory: %w", err)

@@ -39,6 +39,7 @@ func (n *Node) repair(ctx context.Context, drift []nft.Drift) (Report, error) {
 
 // distrust makes the recorded model's generation one that the kernel cannot have.
 func (n *Node) distrust() error {
+	n.model = nil
 	state, err := n.readKernel()
 	if err != nil {
 		return err
