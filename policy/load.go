@@ -48,6 +48,11 @@ func loadParsed(files []File, parsed [][]parsed, lastGood []Document) *Set {
 		l.goodByRef[good.Ref] = good
 	}
 	for i, list := range parsed {
+		if why := files[i].Unreadable; why != "" {
+			l.unreadable[files[i].Name] = true
+			l.set.Problems = append(l.set.Problems, Problem{Position: Position{File: files[i].Name,
+				Line: 1, Column: 1}, Severity: SeverityError, Message: why})
+		}
 		l.readFile(files[i].Name, list)
 	}
 	// Policies refer to Segments, so those come first.

@@ -225,4 +225,7 @@ type Document struct {
 type File struct {
 	Name string
 	Data []byte
+	// Unreadable says why the file has no text, in the form "found ..., accepted ...". It becomes
+	// a problem, and the documents that the file once held stay in force.
+	Unreadable string
 }

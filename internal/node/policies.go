@@ -5,9 +5,11 @@ package node
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/bulkhead-net/bulkhead/policy"
 )
@@ -24,21 +26,50 @@ func ReadPolicyFiles(dir string) ([]policy.File, error) {
 		if !slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(e.Name())) {
 			continue
 		}
-		path := filepath.Join(dir, e.Name())
-		info, err := os.Stat(path) // follows the links that ConfigMap volumes are made of
+		file, skip, err := readPolicyFile(filepath.Join(dir, e.Name()))
 		if err != nil {
 			return nil, fmt.Errorf("policy file: %w", err)
 		}
-		if info.IsDir() {
-			continue
+		if !skip {
+			files = append(files, file)
 		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("policy file: %w", err)
-		}
-		files = append(files, policy.File{Name: path, Data: data})
 	}
 	return files, nil
+}
+
+// maxPolicyFile bounds what is read of one file, in bytes: a hundred times the largest that
+// anybody writes, and less than a node can spare.
+const maxPolicyFile = 64 << 20
+
+// readPolicyFile reads one file, and passes over directories. One that cannot hold a policy does
+// not stop the others: it is a problem of its own. Opening does not block, whatever it is.
+func readPolicyFile(path string) (file policy.File, skip bool, err error) {
+	file.Name = path
+	// Links are followed: ConfigMap volumes are made of them.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, syscall.ENXIO) { // a socket
+		file.Unreadable = "found a special file, accepted a regular one"
+		return file, false, nil
+	}
+	if err != nil {
+		return file, false, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return file, false, err
+	case info.IsDir():
+		return file, true, nil
+	case !info.Mode().IsRegular():
+		file.Unreadable = "found a special file, accepted a regular one"
+	case info.Size() > maxPolicyFile:
+		file.Unreadable = fmt.Sprintf("found %d bytes, accepted at most %d", info.Size(),
+			maxPolicyFile)
+	default:
+		file.Data, err = io.ReadAll(io.LimitReader(f, maxPolicyFile))
+	}
+	return file, false, err
 }
 
 // loadPolicies fills the policy set from the directory. When that cannot be read, the last
