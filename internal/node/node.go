@@ -52,6 +52,9 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if err := os.MkdirAll(o.StateDir, 0o700); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
+	if err := trustworthy(o.StateDir); err != nil {
+		return nil, err
+	}
 	wait, cancel := context.WithTimeout(ctx, o.LockTimeout)
 	defer cancel()
 	lock, err := endpoint.AcquireLock(wait, filepath.Join(o.StateDir, "lock"))
