@@ -3,11 +3,9 @@
 package node_test
 
 import (
-	"context"
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/bulkhead-net/bulkhead/internal/endpoint"
 	"github.com/bulkhead-net/bulkhead/internal/node"
@@ -60,25 +58,31 @@ func (n stays) reloaded(t *testing.T, step string, readable bool) node.Report {
 	return report
 }
 
-// TestReload: one process that keeps the node for long sees what many short ones would.
-func TestReload(t *testing.T) {
+// openToStay opens a node with three endpoints, of which b serves.
+func openToStay(t *testing.T) stays {
+	t.Helper()
 	s := newSite(t)
 	s.boxes["b"].Serve(t, "tcp", 80)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	opened, err := node.Open(ctx, s.options)
+	opened, err := node.Open(t.Context(), s.options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer opened.Close()
+	t.Cleanup(func() { opened.Close() })
 	n := stays{opened, s}
 	for _, name := range []string{"a", "b", "c"} {
-		if _, err := n.Attach(ctx, s.attachment(name)); err != nil {
+		if _, err := n.Attach(t.Context(), s.attachment(name)); err != nil {
 			t.Fatal(err)
 		}
 		n.same(t, "attaching "+name)
 	}
 	s.reach(t, "c", "10.1.0.3:80", nil)
+	return n
+}
+
+// TestReload: one process that keeps the node for long sees what many short ones would.
+func TestReload(t *testing.T) {
+	n := openToStay(t)
+	s := n.site
 	s.policies(t, onlyAReachesB)
 	if r := n.reloaded(t, "an edit", true); !r.Changed || !r.Flipped || r.Rebuilt != "" {
 		t.Errorf("an edit: got %+v", r)
@@ -96,7 +100,7 @@ func TestReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.reloaded(t, "the loss of the directory", false)
-	if _, err := n.Apply(ctx); err == nil {
+	if _, err := n.Apply(t.Context()); err == nil {
 		t.Error("apply without policies: got success")
 	}
 	s.reach(t, "c", "10.1.0.3:80", testnet.ErrTimeout)
@@ -104,7 +108,17 @@ func TestReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.reloaded(t, "its return", true)
+	s.policies(t, "")
+	n.reloaded(t, "the last policy", true)
+	s.reach(t, "c", "10.1.0.3:80", nil)
+}
 
+// TestForeignHandsOnANodeThatStays: what it remembers does not hide what others did meanwhile.
+func TestForeignHandsOnANodeThatStays(t *testing.T) {
+	n := openToStay(t)
+	s := n.site
+	s.policies(t, onlyAReachesB)
+	n.reloaded(t, "an edit", true)
 	s.net.Nft(t, "flush ruleset")
 	s.reach(t, "c", "10.1.0.3:80", nil) // nothing of ours is there
 	if r := n.reloaded(t, "a foreign flush", true); r.Rebuilt == "" {
@@ -115,12 +129,11 @@ func TestReload(t *testing.T) {
 		t.Errorf("a foreign change: got %+v, want a rebuild", r)
 	}
 	s.reach(t, "c", "10.1.0.3:80", testnet.ErrTimeout)
-	_, err = n.Detach(ctx, func(a endpoint.Attachment) bool { return a.Endpoint.Name == "a" })
+	_, err := n.Detach(t.Context(), func(a endpoint.Attachment) bool {
+		return a.Endpoint.Name == "a"
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	n.same(t, "detaching")
-	s.policies(t, "")
-	n.reloaded(t, "the last policy", true)
-	s.reach(t, "c", "10.1.0.3:80", nil)
 }
