@@ -33,12 +33,33 @@ func Compile(in Input) (*ruleset.Ruleset, []Conflict) {
 	}
 	c.settleAddresses()
 	c.settleGroups()
-	out := &ruleset.Ruleset{}
-	for _, f := range []family{ipv4, ipv6} {
-		out.Tables = append(out.Tables, c.ipTable(f))
+	return &ruleset.Ruleset{Tables: c.tables()}, c.conflicts
+}
+
+// tables writes the tables beside each other: they read the same inputs, and what they work out
+// on the way is their own.
+func (c *compiler) tables() []ruleset.Table {
+	out := make([]ruleset.Table, 3)
+	done := make(chan struct{})
+	for i, f := range []family{ipv4, ipv6} {
+		fork := c.fork()
+		go func() {
+			out[i] = fork.ipTable(f)
+			done <- struct{}{}
+		}()
 	}
-	out.Tables = append(out.Tables, c.bridgeTable())
-	return out, c.conflicts
+	out[2] = c.bridgeTable()
+	<-done
+	<-done
+	return out
+}
+
+// fork is a compiler of the same inputs with caches of its own.
+func (c *compiler) fork() *compiler {
+	fork := *c
+	fork.members = c.members.fork()
+	fork.classes, fork.cellCache = map[string]*class{}, map[cellKey][]cell{}
+	return &fork
 }
 
 // compiler holds what one Compile works out once and uses many times.

@@ -3,6 +3,7 @@
 package compile
 
 import (
+	"maps"
 	"net/netip"
 
 	"github.com/bulkhead-net/bulkhead/policy"
@@ -32,6 +33,13 @@ func newMembership(set *policy.Set, endpoints []Endpoint) *membership {
 		}
 	}
 	return m
+}
+
+// fork is the same membership with a memory of its own.
+func (m *membership) fork() *membership {
+	fork := *m
+	fork.byPeer = maps.Clone(m.byPeer)
+	return &fork
 }
 
 // candidates are the endpoints among which all are that the selector names, in their order.

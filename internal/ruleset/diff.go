@@ -2,6 +2,8 @@
 
 package ruleset
 
+import "slices"
+
 // Diff is the transaction that leads from one valid ruleset to another. Nil is the empty
 // ruleset. Objects that stay the same are not touched, so named counters and dynamic sets keep
 // what they hold; a chain of which anything changed is written anew as a whole.
@@ -10,21 +12,32 @@ package ruleset
 // to delete what is still referred to, and to add a range that overlaps one still there.
 // Nobody sees the state in between: a transaction takes effect at once.
 func Diff(old, new *Ruleset) []Op {
-	var ops []Op
-	for _, family := range []Family{IP, IP6, Bridge} {
-		from, to := old.table(family), new.table(family)
-		switch {
-		case to == nil && from == nil:
-		case to == nil:
-			ops = append(ops, Op{Kind: DeleteTable, Family: family})
-		case from == nil:
-			ops = append(ops, Op{Kind: AddTable, Family: family})
-			ops = append(ops, diffTable(&Table{Family: family}, to)...)
-		default:
-			ops = append(ops, diffTable(from, to)...)
-		}
+	families := []Family{IP, IP6, Bridge}
+	parts := make([][]Op, len(families))
+	done := make(chan struct{})
+	for i, family := range families { // a table refers to nothing outside of itself
+		go func() {
+			parts[i] = diffFamily(family, old.table(family), new.table(family))
+			done <- struct{}{}
+		}()
 	}
-	return ops
+	for range families {
+		<-done
+	}
+	return slices.Concat(parts...)
+}
+
+func diffFamily(family Family, from, to *Table) []Op {
+	switch {
+	case to == nil && from == nil:
+		return nil
+	case to == nil:
+		return []Op{{Kind: DeleteTable, Family: family}}
+	case from == nil:
+		return append([]Op{{Kind: AddTable, Family: family}},
+			diffTable(&Table{Family: family}, to)...)
+	}
+	return diffTable(from, to)
 }
 
 func (r *Ruleset) table(family Family) *Table {
