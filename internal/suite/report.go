@@ -72,12 +72,40 @@ func (r *report) printProblems(w io.Writer) {
 	}
 }
 
+// The bounds of a problem told in brief.
+const (
+	briefProblems = 8 // of one suite
+	briefLines    = 3 // of one problem
+)
+
+// printBrief names the problems, with the lines that a test wrote by t.Error or t.Fatal.
+func (r *report) printBrief(w io.Writer) {
+	for i, p := range r.problems {
+		if i == briefProblems {
+			fmt.Fprintf(w, "\n%s: %d more\n", r.name, len(r.problems)-i)
+			return
+		}
+		fmt.Fprintf(w, "\n%s: %s\n", r.name, p.title)
+		shown := 0
+		for text := range strings.Lines(p.output) {
+			if shown < briefLines && located.MatchString(text) {
+				fmt.Fprintf(w, "    %.200s\n", strings.TrimSpace(text))
+				shown++
+			}
+		}
+	}
+}
+
+// located finds the lines that the testing package began with a file and a line.
+var located = regexp.MustCompile(`^\s+[\w.-]+\.go:\d+: `)
+
 func (r *report) row() string {
 	return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t%.1f", r.name, len(r.packages),
 		r.passed+len(r.problems), r.passed, r.failed(), r.skipped, r.seconds)
 }
 
-// printSummary ends with the line "N passed, N failed", in which a skip is a failure.
+// printSummary names what failed once more, since whoever keeps only the end of a long output needs
+// just that, and ends with the line "N passed, N failed", in which a skip is a failure.
 func printSummary(w io.Writer, reports []*report) (passed, failed int) {
 	fmt.Fprintln(w)
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
@@ -88,6 +116,9 @@ func printSummary(w io.Writer, reports []*report) (passed, failed int) {
 		failed += len(r.problems)
 	}
 	table.Flush()
+	for _, r := range reports {
+		r.printBrief(w)
+	}
 	fmt.Fprintf(w, "\n%d passed, %d failed\n", passed, failed)
 	return passed, failed
 }

@@ -38,6 +38,33 @@ func TestSummary(t *testing.T) {
 	}
 }
 
+func TestSummaryNamesFailures(t *testing.T) {
+	var b bytes.Buffer
+	bad := recorded(t, true, "skip", "nested")
+	bad.name = "two"
+	bad.problem("pkg TestLong", "=== RUN   TestLong\n    a_test.go:7: first\n    b_test.go:8: "+
+		strings.Repeat("x", 300)+"\n    a_test.go:9: third\n    a_test.go:10: fourth\n")
+	printSummary(&b, []*report{recorded(t, true, "good"), bad})
+	_, brief, _ := strings.Cut(b.String(), "seconds")
+	for _, p := range bad.problems {
+		if !strings.Contains(brief, "two: "+p.title+"\n") {
+			t.Errorf("summary: got %s, want %q named", brief, p.title)
+		}
+	}
+	for text, want := range map[string]bool{"a_test.go:7: first": true, "a_test.go:9: third": true,
+		"a_test.go:10: fourth": false, strings.Repeat("x", 201): false} {
+		if strings.Contains(brief, text) != want {
+			t.Errorf("summary: got %s, want %q: %t", brief, text, want)
+		}
+	}
+	bad.problems = make([]problem, 20)
+	b.Reset()
+	bad.printBrief(&b)
+	if !strings.HasSuffix(b.String(), "two: 12 more\n") {
+		t.Errorf("brief: got %s, want an end that counts the rest", &b)
+	}
+}
+
 func TestProblemsAreInFull(t *testing.T) {
 	var b bytes.Buffer
 	recorded(t, true, "panics").printProblems(&b)
