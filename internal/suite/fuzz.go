@@ -30,10 +30,42 @@ func fuzz(packages []string, d time.Duration) step {
 		}
 		for _, t := range targets {
 			r.line("%s for %s", t.name, d)
-			goTest(true, "-run=^$", "-fuzz=^"+t.name+"$", "-fuzztime="+d.String(),
-				"-fuzzminimizetime=1x", t.pkg)(r)
+			untilEnded(r, goTest(true, "-run=^$", "-fuzz=^"+t.name+"$", "-fuzztime="+d.String(),
+				"-fuzzminimizetime=1x", t.pkg))
 		}
 	}
+}
+
+// fuzzAttempts bounds how often a target runs that was not ended in time.
+const fuzzAttempts = 3
+
+// untilEnded runs a fuzz target again when the tool itself did not end it in time: on a busy
+// machine go test calls its own time limit a failure of the target. A failing input is never run
+// away from: the tool says where it has written one.
+func untilEnded(r *report, fuzz step) {
+	for attempt := 1; ; attempt++ {
+		trial := newReport(r.name, r.progress)
+		fuzz(trial)
+		if attempt == fuzzAttempts || !endedLate(trial) {
+			r.merge(trial)
+			return
+		}
+		r.line("not ended in time, once more")
+	}
+}
+
+// endedLate tells whether the time limit is all that failed.
+func endedLate(r *report) bool {
+	late := false
+	for _, p := range r.problems {
+		if strings.Contains(p.output, "Failing input written") {
+			return false
+		}
+		for text := range strings.Lines(p.output) {
+			late = late || strings.TrimSpace(text) == "context deadline exceeded"
+		}
+	}
+	return late
 }
 
 // fuzzTargets reads the names that go test -list printed.

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"strings"
 	"text/tabwriter"
@@ -42,6 +43,15 @@ func (r *report) problem(title, output string) {
 // failed counts problems other than skips. Each skip is a problem of its own, so that one can
 // be told from the other and both fail the run.
 func (r *report) failed() int { return len(r.problems) - r.skipped }
+
+// merge adds what became of a part of the suite.
+func (r *report) merge(part *report) {
+	maps.Copy(r.packages, part.packages)
+	r.passed += part.passed
+	r.skipped += part.skipped
+	r.problems = append(r.problems, part.problems...)
+	r.titles = append(r.titles, part.titles...)
+}
 
 func (r *report) line(format string, args ...any) {
 	fmt.Fprintf(r.progress, "  "+format+"\n", args...)

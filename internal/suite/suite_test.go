@@ -65,6 +65,36 @@ func TestSummaryNamesFailures(t *testing.T) {
 	}
 }
 
+func TestFuzzIsRunAgainWhenEndedLate(t *testing.T) {
+	const late = "    --- FAIL: FuzzX (4.11s)\n        context deadline exceeded\n"
+	for name, c := range map[string]struct {
+		outputs     []string // of each run; empty for one that passes
+		passed, bad int
+		runs        int
+	}{
+		"passes":           {[]string{""}, 1, 0, 1},
+		"late once":        {[]string{late, ""}, 1, 0, 2},
+		"late always":      {[]string{late, late, late, ""}, 0, 1, 3},
+		"fails":            {[]string{"    x_test.go:1: wrong\n", ""}, 0, 1, 1},
+		"fails and late":   {[]string{late + "    Failing input written to testdata/x\n", ""}, 0, 1, 1},
+		"late, then fails": {[]string{late, "    panic\n", ""}, 0, 1, 2},
+	} {
+		r, runs := newReport("fuzz", io.Discard), 0
+		untilEnded(r, func(trial *report) {
+			if output := c.outputs[runs]; output != "" {
+				trial.problem("pkg FuzzX", output)
+			} else {
+				trial.passed++
+			}
+			runs++
+		})
+		if r.passed != c.passed || len(r.problems) != c.bad || runs != c.runs {
+			t.Errorf("%s: got %d passed, %d failed in %d runs, want %d, %d, %d", name, r.passed,
+				len(r.problems), runs, c.passed, c.bad, c.runs)
+		}
+	}
+}
+
 func TestProblemsAreInFull(t *testing.T) {
 	var b bytes.Buffer
 	recorded(t, true, "panics").printProblems(&b)
