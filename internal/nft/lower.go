@@ -66,6 +66,8 @@ func (l *lowering) statement(s rs.Statement) error {
 		return l.update(s)
 	case rs.States:
 		l.states(s)
+	case rs.Confirmed:
+		l.confirmed()
 	case rs.RoutingHeader:
 		l.routingHeader()
 	case rs.RejectWith:

@@ -141,6 +141,14 @@ func (l *lowering) states(s rs.States) {
 	l.add(maskOnly(reg1, host32(bits)), compare(true, host32(0)))
 }
 
+// statusConfirmed is IPS_CONFIRMED of linux/netfilter/nf_conntrack_common.h.
+const statusConfirmed = 1 << 3
+
+func (l *lowering) confirmed() {
+	l.add(ctLoad{key: unix.NFT_CT_STATUS, reg: reg1, dir: noDirection})
+	l.add(maskOnly(reg1, host32(statusConfirmed)), compare(true, host32(0)))
+}
+
 func (l *lowering) routingHeader() {
 	l.add(library{&expr.Exthdr{
 		DestRegister: reg1,

@@ -39,7 +39,7 @@ func TestVerifyAcceptsWhatNftLoads(t *testing.T) {
 	}{
 		{"apply", func(h host) { h.install(t, r) }, nil},
 		{"nft -f", func(h host) { h.nft(t, r.String()) },
-			[]string{"different: ip rule 11 of chain slow"}},
+			[]string{"different: ip rule 12 of chain slow"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

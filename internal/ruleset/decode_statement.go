@@ -21,6 +21,8 @@ func (d *reader) statement() Statement {
 		})}
 	case codeRoutingHeader:
 		return RoutingHeader{}
+	case codeConfirmed:
+		return Confirmed{}
 	default:
 		return d.action(code)
 	}

@@ -12,7 +12,7 @@ import (
 // The binary form is the header, the content, and the CRC-32C of both, big-endian. Numbers in
 // the content are varints; strings and lists begin with their length. Any change of the
 // content's form, of a statement's number or of a Field's value needs another version.
-const header = "bulkhead ruleset 1\n"
+const header = "bulkhead ruleset 2\n"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

@@ -11,6 +11,7 @@ const (
 	codeNamePrefix
 	codeStates
 	codeRoutingHeader
+	codeConfirmed
 	codeLookup
 	codeVerdictMap
 	codeUpdate
@@ -58,6 +59,8 @@ func (w *writer) statement(s Statement) {
 		}
 	case RoutingHeader:
 		w.number(codeRoutingHeader)
+	case Confirmed:
+		w.number(codeConfirmed)
 	default:
 		w.action(s)
 	}

@@ -50,8 +50,10 @@ type ARP struct {
 // Conntrack is the packet's conntrack entry. Invalid and untracked packets have none: every
 // other field reads as absent, as it does in the kernel.
 type Conntrack struct {
-	State     State
-	Reply     bool
+	State State
+	Reply bool
+	// Confirmed says that the first packet of the connection has left the node.
+	Confirmed bool
 	Mark      uint32
 	OrigSrc   netip.Addr
 	ReplySrc  netip.Addr

@@ -100,6 +100,7 @@ func sampleIP() Table {
 func sampleSlow() []Rule {
 	return []Rule{
 		rule(States{States: []State{StateInvalid, StateUntracked}}, drop),
+		rule(States{States: []State{StateNew}}, Confirmed{}, accept),
 		rule(States{States: []State{StateNew}},
 			Masked{Field: TCPFlags, Mask: 0x17, Value: 0x02, Not: true}, drop),
 		rule(Masked{Field: TCPFlags, Mask: 0x04, Value: 0x04}, accept),

@@ -49,6 +49,11 @@ type States struct {
 	States []State
 }
 
+// Confirmed matches a packet of a connection whose first packet has gone through every hook (ct
+// status confirmed): conntrack confirms an entry when its packet leaves the node, and forgets it
+// with a packet that is dropped.
+type Confirmed struct{}
+
 // RoutingHeader matches a packet with an IPv6 routing extension header.
 type RoutingHeader struct{}
 
@@ -127,6 +132,7 @@ func (OneOf) statement()         {}
 func (InPrefix) statement()      {}
 func (NamePrefix) statement()    {}
 func (States) statement()        {}
+func (Confirmed) statement()     {}
 func (RoutingHeader) statement() {}
 func (Lookup) statement()        {}
 func (VerdictMap) statement()    {}

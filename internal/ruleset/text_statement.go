@@ -26,7 +26,7 @@ func (r Rule) line(family Family) string {
 
 func statementText(family Family, s Statement) string {
 	switch s := s.(type) {
-	case Compare, Masked, OneOf, InPrefix, NamePrefix, States, RoutingHeader:
+	case Compare, Masked, OneOf, InPrefix, NamePrefix, States, Confirmed, RoutingHeader:
 		return matchText(family, s)
 	case Lookup:
 		return lookupText(family, s)
@@ -70,6 +70,8 @@ func matchText(family Family, s Statement) string {
 			names[i] = state.String()
 		}
 		return "ct state " + strings.Join(names, ",")
+	case Confirmed:
+		return "ct status confirmed"
 	}
 	return "exthdr rt exists"
 }

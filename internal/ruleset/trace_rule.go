@@ -135,6 +135,8 @@ func (e *evaluation) match(s Statement) bool {
 		return ok && strings.HasPrefix(string(v.bytes()), s.Prefix)
 	case States:
 		return e.inState(s.States)
+	case Confirmed:
+		return e.tracked() && e.packet.CT.Confirmed
 	case RoutingHeader:
 		return e.isIP6() && e.packet.RoutingHeader
 	case Lookup:

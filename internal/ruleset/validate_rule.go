@@ -118,6 +118,11 @@ func validateMatch(family Family, s Statement) error {
 			return errors.New("ct state is in the bridge family, empty or unknown")
 		}
 		return nil
+	case Confirmed:
+		if family == Bridge {
+			return errors.New("ct status does not exist in the bridge family")
+		}
+		return nil
 	case RoutingHeader:
 		if family == IP {
 			return errors.New("exthdr does not exist in the ip family")
