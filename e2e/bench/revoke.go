@@ -147,9 +147,8 @@ func (v *revocation) once() outcome {
 	time.Sleep(60 * time.Millisecond)
 	stop.Store(true)
 	must(<-sender)
-	time.Sleep(20 * time.Millisecond)
-	last, _ := v.ears[0].state()
-	_, heard := v.ears[1].state()
+	heard := v.ears[1].hearAll(sent[1])
+	last := v.ears[0].lastHeard()
 	must(v.kernel.Apply(background, v.plan(v.open)))
 	time.Sleep(5 * time.Millisecond)
 	return outcome{apply: ms(returned.Sub(start)), last: ms(last.Sub(returned)),
@@ -215,6 +214,17 @@ func stamp(oob []byte) int64 {
 
 func (e *ear) reset() { e.count.Store(0); e.last.Store(0) }
 
-func (e *ear) state() (last time.Time, count uint64) {
-	return time.Unix(0, e.last.Load()), e.count.Load()
+// hearAll waits until the ear has heard so many packets, or no more of them for a while: on a busy
+// machine the ear lags behind.
+func (e *ear) hearAll(want uint64) uint64 {
+	time.Sleep(20 * time.Millisecond)
+	for before := uint64(0); e.count.Load() < want && e.count.Load() != before; {
+		before = e.count.Load()
+		time.Sleep(200 * time.Millisecond)
+	}
+	return e.count.Load()
+}
+
+func (e *ear) lastHeard() time.Time {
+	return time.Unix(0, e.last.Load())
 }

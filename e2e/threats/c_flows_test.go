@@ -7,9 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-net/bulkhead/internal/node"
 	"github.com/bulkhead-net/bulkhead/internal/testnet"
@@ -186,6 +190,101 @@ func TestThreat058(t *testing.T) {
 	if flips < 10 {
 		t.Errorf("flips: got %d of 20 changes, want most: nothing was tested", flips)
 	}
+}
+
+// A flow that nobody answers, as of logs and measurements, is called new by conntrack for ever. It
+// was judged all the same, and loses nothing when the rules of its receiver are replaced while a
+// packet is on its way.
+func TestThreat058Unanswered(t *testing.T) {
+	s := newSite(t)
+	allowed := isolate("b") + isolate("f") + openEgress + admit("b", "a", "") + admit("f", "a", "")
+	s.policies(t, allowed)
+	s.attach(t)
+	for i, to := range []string{"b", "f"} {
+		heard := s.listenSilently(t, to, portAt(to, i > 0, 514))
+		sent := s.speak(t, portAt(to, i > 0, 514), func() {
+			for i := range 40 {
+				s.policies(t, allowed+admit(to, "c", fmt.Sprintf("[{port: %d}]", 1000+i)))
+				if !s.apply(t).Flipped {
+					t.Errorf("change %d: flows are not judged again: nothing was tested", i)
+				}
+			}
+		})
+		if got := heard(sent); got != sent {
+			t.Errorf("a -> %s: got %d of %d datagrams during 40 changes, want all", to, got, sent)
+		}
+	}
+}
+
+// listenSilently counts what arrives at a socket that never answers. The function returned waits
+// until as many have arrived as it is told, or none for a while.
+func (s *site) listenSilently(t *testing.T, box string, at netip.AddrPort) func(want int) int {
+	t.Helper()
+	var socket *net.UDPConn
+	var err error
+	s.boxes[box].Do(func() { socket, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(at)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := socket.SyscallConn()
+	if err == nil {
+		err = errors.Join(raw.Control(func(fd uintptr) {
+			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 256<<20)
+		}), err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { socket.Close() })
+	var got atomic.Int64
+	go func() {
+		data := make([]byte, 16)
+		for {
+			if _, _, err := socket.ReadFromUDPAddrPort(data); err != nil {
+				return
+			}
+			got.Add(1)
+		}
+	}()
+	return func(want int) int {
+		for last := int64(-1); got.Load() != last && got.Load() < int64(want); {
+			last = got.Load()
+			time.Sleep(500 * time.Millisecond)
+		}
+		return int(got.Load())
+	}
+}
+
+// speak sends datagrams from a without a pause while something is done, so that there is always
+// one on its way.
+func (s *site) speak(t *testing.T, to netip.AddrPort, meanwhile func()) (sent int) {
+	t.Helper()
+	var socket *net.UDPConn
+	var err error
+	s.boxes["a"].Do(func() { socket, err = net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if _, err := socket.Write([]byte("unanswered")); err != nil {
+				t.Errorf("a -> %s: %v", to, err)
+			}
+			sent++
+		}
+	}()
+	meanwhile()
+	close(stop)
+	<-done
+	return sent
 }
 
 // What is denied and what is allowed follows the documents, at once and in both directions.

@@ -71,8 +71,8 @@ func here(law *policy.Set, t trip) policy.Decision {
 }
 
 // disagreement compares the law with the rules for one flow: its first packet, the same with a
-// mark that it did not earn, and a reply packet of the same flow after the epoch has gone by. It
-// returns an empty text when all agree.
+// mark that it did not earn, and later packets of the same flow, of both directions. It returns
+// an empty text when all agree.
 func (b *bench) disagreement(law *policy.Set, t trip) (policy.Decision, string) {
 	decision := here(law, t)
 	path, p := t.first(0)
@@ -93,12 +93,37 @@ func (b *bench) disagreement(law *policy.Set, t trip) (policy.Decision, string) 
 	if result.Verdict != want(t, decision) {
 		return decision, b.report(t, decision, result, "first packet with a live mark")
 	}
-	path, p = t.reply(b.input.Config.mark(b.stamp.Epoch - 1))
-	result = b.tracer.Walk(path, p)
-	if (result.Verdict == ruleset.Accepted) != (decision.Action == policy.Accept) {
-		return decision, b.report(t, decision, result, "reply of an old epoch")
+	return decision, b.laterDisagreement(t, decision)
+}
+
+// laterDisagreement looks at packets of a flow whose first packet has passed: under an epoch that
+// has gone by the flow is judged as it was, whether it was answered or not, and under the live one
+// it goes on without being asked for anything but its mark.
+func (b *bench) laterDisagreement(t trip, d policy.Decision) string {
+	live, old := b.input.Config.mark(b.stamp.Epoch), b.input.Config.mark(b.stamp.Epoch-1)
+	path, p := t.reply(old)
+	result := b.tracer.Walk(path, p)
+	if (result.Verdict == ruleset.Accepted) != (d.Action == policy.Accept) {
+		return b.report(t, d, result, "reply of an old epoch")
 	}
-	return decision, ""
+	path, p = t.second(old)
+	if result = b.tracer.Walk(path, p); result.Verdict != want(t, d) {
+		return b.report(t, d, result, "unanswered packet of an old epoch")
+	}
+	if d.Action != policy.Accept {
+		return ""
+	}
+	path, p = t.second(live)
+	result = b.tracer.Walk(path, p)
+	if result.Verdict != ruleset.Accepted {
+		return b.report(t, d, result, "unanswered packet of a live epoch")
+	}
+	for _, s := range result.Steps {
+		if s.Chain == "egress-stage" || s.Chain == "ingress-stage" {
+			return b.report(t, d, result, "unanswered packet judged twice")
+		}
+	}
+	return ""
 }
 
 func (b *bench) report(t trip, d policy.Decision, r ruleset.Result, what string) string {

@@ -74,6 +74,8 @@ var faults = []fault{
 	{name: "an element of an exact set is missing", ruleset: loseElement},
 	{name: "an element of a dispatch map leads into the open", ruleset: openElement},
 	{name: "a drop is an accept", ruleset: acceptDrop},
+	{name: "a first packet counts as judged", ruleset: believeFirst},
+	{name: "what is unanswered is judged again and again", ruleset: forgetUnanswered},
 }
 
 func eachPeer(change func(*policy.Peer)) func(*policy.Rule) {
@@ -162,6 +164,36 @@ func acceptDrop(r *ruleset.Ruleset) {
 			if statements[len(statements)-1] == ruleset.Statement(drop()) {
 				statements[len(statements)-1] = accept()
 				break
+			}
+		}
+	}
+}
+
+// believeFirst lets a flow with a live mark go on before anybody has judged it.
+func believeFirst(r *ruleset.Ruleset) {
+	eachUnanswered(r, func(c *ruleset.Chain, i int) {
+		c.Rules[i].Statements = slices.DeleteFunc(c.Rules[i].Statements,
+			func(s ruleset.Statement) bool { _, ok := s.(ruleset.Confirmed); return ok })
+	})
+}
+
+// forgetUnanswered takes away the way of flows that only one side speaks in.
+func forgetUnanswered(r *ruleset.Ruleset) {
+	eachUnanswered(r, func(c *ruleset.Chain, i int) { c.Rules = slices.Delete(c.Rules, i, i+1) })
+}
+
+func eachUnanswered(r *ruleset.Ruleset, spoil func(c *ruleset.Chain, i int)) {
+	for i := range r.Tables {
+		for j := range r.Tables[i].Chains {
+			c := &r.Tables[i].Chains[j]
+			at := slices.IndexFunc(c.Rules, func(rule ruleset.Rule) bool {
+				return slices.ContainsFunc(rule.Statements, func(s ruleset.Statement) bool {
+					_, ok := s.(ruleset.Confirmed)
+					return ok
+				})
+			})
+			if at >= 0 {
+				spoil(c, at)
 			}
 		}
 	}

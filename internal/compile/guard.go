@@ -153,7 +153,8 @@ func hidden() []ruleset.Rule {
 // epoch, and are written anew with it, so they are short.
 func (c *compiler) hooks(t *table, f family) {
 	base := func(name string, hook ruleset.Hook, priority int, fast ...ruleset.Statement) {
-		t.base(name, hook, priority, c.fast(fast...), rule(goTo(name+"-new")))
+		t.base(name, hook, priority, c.fast(fast...), c.unanswered(fast...),
+			rule(goTo(name+"-new")))
 	}
 	base("forward", ruleset.Forward, filterPriority, c.passedMark(), accept())
 	base("input", ruleset.Input, filterPriority, accept())

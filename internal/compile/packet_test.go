@@ -68,11 +68,19 @@ func (t trip) first(mark uint32) (ruleset.Path, *ruleset.Packet) {
 	return t.frame(p, f.From, f.To, t.from, t.to)
 }
 
+// second is a later packet of a flow that nobody has answered.
+func (t trip) second(mark uint32) (ruleset.Path, *ruleset.Packet) {
+	path, p := t.first(mark)
+	p.CT.Confirmed = true
+	return path, p
+}
+
 func (t trip) reply(mark uint32) (ruleset.Path, *ruleset.Packet) {
 	f := t.flow
 	p := &ruleset.Packet{Src: f.To.Addr, Dst: f.From.Addr, Protocol: f.Protocol, HopLimit: 64,
 		SrcPort: f.Port, DstPort: 40000, TCPFlags: tcpACK, SourceLocal: f.To.Host}
-	p.CT = ruleset.Conntrack{State: ruleset.StateEstablished, Reply: true, Mark: mark,
+	p.CT = ruleset.Conntrack{State: ruleset.StateEstablished, Confirmed: true, Reply: true,
+		Mark:    mark,
 		OrigSrc: f.From.Addr, ReplySrc: f.To.Addr, ReplyPort: f.Port, OrigPort: t.origPort()}
 	return t.frame(p, f.To, f.From, t.to, t.from)
 }

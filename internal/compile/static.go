@@ -103,5 +103,14 @@ func (c *compiler) fast(then ...ruleset.Statement) ruleset.Rule {
 		[]ruleset.Statement{state(ruleset.StateEstablished), c.live()}, then)...)
 }
 
+// unanswered is the way of a flow that was judged already and that nobody has answered, as a
+// datagram service that only listens never does: conntrack goes on calling its packets new. That
+// the entry is confirmed says that its first packet went through all our hooks, whoever wrote the
+// mark then.
+func (c *compiler) unanswered(then ...ruleset.Statement) ruleset.Rule {
+	return rule(slices.Concat([]ruleset.Statement{c.live(), state(ruleset.StateNew),
+		ruleset.Confirmed{}}, then)...)
+}
+
 // list makes a list of rules, to be joined with others.
 func list(rules ...ruleset.Rule) []ruleset.Rule { return rules }
