@@ -26,12 +26,15 @@ func bothAllow(egress, ingress Decision) Decision {
 	return egress
 }
 
-// EvaluateDirection decides about one direction of a flow, by policy alone: Admin, then
-// NetworkPolicy, then Baseline, then allow. What is always dropped is not asked for here.
+// EvaluateDirection decides about one direction of a flow, by policy alone: quarantine, then Admin,
+// then NetworkPolicy, then Baseline, then allow. What is always dropped is not asked for here.
 func (s *Set) EvaluateDirection(d Direction, f Flow) Decision {
 	if f.judged(d).Endpoint == nil {
 		return Decision{Action: Accept, Direction: d, Reason: ReasonNotSubject,
 			Why: notSubjectWhy(d, f)}
+	}
+	if decision, decided := quarantineTier(d, f); decided {
+		return decision
 	}
 	if decision, decided := s.orderedTier(AdminTier, d, f); decided {
 		return decision

@@ -83,6 +83,9 @@ func (s *Set) traceDirection(d Direction, f Flow) DirectionTrace {
 		return trace
 	}
 	skip := ""
+	if f.judged(d).Endpoint.Quarantine != nil {
+		skip = skippedQuarantine
+	}
 	for _, t := range tiers {
 		tier := TierTrace{Tier: t, Skipped: skip}
 		switch {

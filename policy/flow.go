@@ -54,6 +54,10 @@ const (
 	ReasonLoopback     Reason = "loopback"      // a loopback destination
 
 	ReasonEncapsulation Reason = "encapsulation" // a tunnel that begins in an endpoint
+
+	// The side is in quarantine: what it sends is denied, and what it receives, unless the
+	// quarantine lets the sender in.
+	ReasonQuarantine Reason = "quarantine"
 )
 
 // Decision is what the Set says about a flow, or about one direction of it.

@@ -187,6 +187,8 @@ type Endpoint struct {
 	Labels    map[string]string `json:"labels,omitempty"`
 	Ports     []NamedPort       `json:"ports,omitempty"`
 	Addresses []netip.Addr      `json:"addresses"`
+	// Quarantine is nil unless the endpoint is cut off.
+	Quarantine *Quarantine `json:"quarantine,omitempty"`
 }
 
 // NamedPort is a container port with a name.
