@@ -37,6 +37,10 @@ type Attachment struct {
 	Isolated bool `json:"isolated,omitempty"`
 	// Created is when the attachment was made, in UTC.
 	Created time.Time `json:"created,omitzero"`
+	// QuarantineReason says why the endpoint is in quarantine, QuarantinedSince since when, in
+	// UTC. Both are empty when it is in none.
+	QuarantineReason string    `json:"quarantineReason,omitempty"`
+	QuarantinedSince time.Time `json:"quarantinedSince,omitzero"`
 }
 
 // ID returns the identity of the endpoint of a container's interface.
@@ -76,6 +80,7 @@ func (a Attachment) Validate() error {
 		}
 		seen[addr] = true
 	}
+	errs = append(errs, a.validateQuarantine()...)
 	return errors.Join(errs...)
 }
 

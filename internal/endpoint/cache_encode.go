@@ -14,7 +14,7 @@ import (
 
 // The binary form of the cache is the header, entries, and a CRC-32. Numbers are varints, texts
 // and lists begin with their length.
-const cacheHeader = "bulkhead endpoint cache 1\n"
+const cacheHeader = "bulkhead endpoint cache 2\n"
 
 var errCache = errors.New("not an endpoint cache of this version")
 
@@ -41,20 +41,13 @@ func (w *cacheWriter) text(s string) {
 
 func (w *cacheWriter) attachment(a *Attachment) {
 	e := &a.Endpoint
-	isolated := uint64(0)
-	if a.Isolated {
-		isolated = 1
-	}
 	for _, s := range []string{e.ID, e.Namespace, e.Name, e.Interface, e.Network, a.ContainerID,
 		a.NetNS, a.NetworkName, a.HostInterface, a.Bridge, a.MAC} {
 		w.text(s)
 	}
-	w.number(isolated)
-	created, err := a.Created.MarshalBinary()
-	if err != nil { // a zone with seconds; the registry keeps UTC
-		created = nil
-	}
-	w.text(string(created))
+	w.truth(a.Isolated)
+	w.time(a.Created)
+	w.quarantine(a)
 	w.number(uint64(len(e.Labels)))
 	for key, value := range e.Labels {
 		w.text(key)
@@ -69,6 +62,38 @@ func (w *cacheWriter) attachment(a *Attachment) {
 	w.number(uint64(len(e.Addresses)))
 	for _, addr := range e.Addresses {
 		w.text(string(addr.AsSlice()))
+	}
+}
+
+func (w *cacheWriter) truth(is bool) {
+	n := uint64(0)
+	if is {
+		n = 1
+	}
+	w.number(n)
+}
+
+func (w *cacheWriter) time(t time.Time) {
+	b, err := t.MarshalBinary()
+	if err != nil { // a zone with seconds; the registry keeps UTC
+		b = nil
+	}
+	w.text(string(b))
+}
+
+// quarantine is nothing but a zero for the many endpoints that are in none.
+func (w *cacheWriter) quarantine(a *Attachment) {
+	q := a.Endpoint.Quarantine
+	w.truth(q != nil)
+	if q == nil {
+		return
+	}
+	w.text(a.QuarantineReason)
+	w.time(a.QuarantinedSince)
+	w.number(uint64(len(q.AllowFrom)))
+	for _, p := range q.AllowFrom {
+		w.text(string(p.Addr().AsSlice()))
+		w.number(uint64(p.Bits()))
 	}
 }
 
@@ -136,12 +161,8 @@ func (r *cacheReader) attachment(a *Attachment) {
 		&a.ContainerID, &a.NetNS, &a.NetworkName, &a.HostInterface, &a.Bridge, &a.MAC} {
 		*s = r.text()
 	}
-	a.Isolated = r.number() == 1
-	if created := r.text(); created != "" {
-		var at time.Time
-		r.failed = at.UnmarshalBinary([]byte(created)) != nil || r.failed
-		a.Created = at.UTC()
-	}
+	a.Isolated, a.Created = r.number() == 1, r.time()
+	r.quarantine(a)
 	for range r.count() {
 		if e.Labels == nil {
 			e.Labels = map[string]string{}
@@ -154,8 +175,45 @@ func (r *cacheReader) attachment(a *Attachment) {
 			Port: uint16(r.number())})
 	}
 	for range r.count() {
-		addr, ok := netip.AddrFromSlice([]byte(r.text()))
-		r.failed = r.failed || !ok
-		e.Addresses = append(e.Addresses, addr)
+		e.Addresses = append(e.Addresses, r.addr())
+	}
+}
+
+func (r *cacheReader) addr() netip.Addr {
+	addr, ok := netip.AddrFromSlice([]byte(r.text()))
+	r.failed = r.failed || !ok
+	return addr
+}
+
+func (r *cacheReader) time() time.Time {
+	var at time.Time
+	if text := r.text(); text != "" {
+		r.failed = at.UnmarshalBinary([]byte(text)) != nil || r.failed
+		at = at.UTC()
+	}
+	return at
+}
+
+// quarantine takes whatever it does not understand for a broken cache: no quarantine would be
+// one that somebody has ordered and nobody keeps.
+func (r *cacheReader) quarantine(a *Attachment) {
+	switch r.number() {
+	case 0:
+		return
+	case 1:
+	default:
+		r.failed = true
+		return
+	}
+	a.QuarantineReason, a.QuarantinedSince = r.text(), r.time()
+	a.Endpoint.Quarantine = &policy.Quarantine{}
+	for range r.count() {
+		addr, bits := r.addr(), r.number()
+		if bits > 128 {
+			r.failed = true
+			return
+		}
+		a.Endpoint.Quarantine.AllowFrom = append(a.Endpoint.Quarantine.AllowFrom,
+			netip.PrefixFrom(addr, int(bits)))
 	}
 }

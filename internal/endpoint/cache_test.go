@@ -4,11 +4,14 @@ package endpoint
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
+
+	"github.com/bulkhead-net/bulkhead/policy"
 )
 
 // whole is an attachment without an empty field: a field that the cache forgets is noticed.
@@ -16,6 +19,9 @@ func whole(t testing.TB, id string) Attachment {
 	t.Helper()
 	a := sample(id)
 	a.Isolated = true
+	a.Endpoint.Quarantine = &policy.Quarantine{AllowFrom: []netip.Prefix{
+		netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("fd00::/8")}}
+	a.QuarantineReason, a.QuarantinedSince = QuarantineRequested, a.Created
 	for _, v := range []reflect.Value{reflect.ValueOf(a), reflect.ValueOf(a.Endpoint)} {
 		for i := range v.NumField() {
 			if v.Field(i).IsZero() {
