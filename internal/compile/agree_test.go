@@ -156,16 +156,21 @@ func TestAgree(t *testing.T) {
 		}
 	}
 	t.Logf("seed %d: %d decisions, 0 disagreements: %v", seed, *agreeDecisions, histogram)
-	for _, name := range []string{"accept", "explicit deny", "default deny"} {
-		if histogram[name]*100 < *agreeDecisions*15 {
-			t.Errorf("%s: got %d of %d decisions, want at least 15 %%", name, histogram[name],
-				*agreeDecisions)
+	for name, least := range map[string]int{"accept": 150, "explicit deny": 150,
+		"default deny": 150, "quarantine deny": 30, "quarantine accept": 4} {
+		if histogram[name]*1000 < *agreeDecisions*least {
+			t.Errorf("%s: got %d of %d decisions, want at least %d in a thousand", name,
+				histogram[name], *agreeDecisions, least)
 		}
 	}
 }
 
 func bucket(d policy.Decision) string {
 	switch {
+	case d.Reason == policy.ReasonQuarantine && d.Action == policy.Accept:
+		return "quarantine accept"
+	case d.Reason == policy.ReasonQuarantine:
+		return "quarantine deny"
 	case d.Action == policy.Accept:
 		return "accept"
 	case d.Reason == policy.ReasonDefaultDeny:

@@ -49,13 +49,14 @@ const (
 	rejectedByDefault
 	deniedSilently
 	rejectedSilently
+	cutOff // by a quarantine
 	outcomeCount
 )
 
 // reasonWords name the outcomes in chains, counters and log prefixes.
 var reasonWords = [outcomeCount]string{
 	"accept", "rule", "default", "reject-rule", "reject-default", "rule-silent",
-	"reject-rule-silent",
+	"reject-rule-silent", "quarantine",
 }
 
 func (o outcome) String() string { return reasonWords[o] }
@@ -71,6 +72,8 @@ func ofEntry(e *entry) outcome {
 	switch {
 	case e.action == policy.Accept:
 		return accepted
+	case e.action == quarantineAction:
+		return cutOff
 	case e.action == policy.Reject && e.silent:
 		return rejectedSilently
 	case e.action == policy.Reject:

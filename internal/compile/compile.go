@@ -128,11 +128,14 @@ func (c *compiler) settleGroups() {
 		for k := range kindCount {
 			key := c.groupKey(k, mine[i], e.Endpoint)
 			g, ok := known[key]
-			if !ok {
+			switch {
+			case ok:
+			case e.Quarantine != nil:
+				g = c.quarantined(k, e.Quarantine)
+			default:
 				g = c.groupOf(k, mine[i], e.Endpoint)
-				known[key] = g
 			}
-			c.judged[i][k] = g
+			known[key], c.judged[i][k] = g, g
 		}
 	}
 }
@@ -140,6 +143,9 @@ func (c *compiler) settleGroups() {
 // groupKey is equal for endpoints of one group: the same policies, and the same ports under
 // names. It is cheap, where the group's definition is not.
 func (c *compiler) groupKey(k kind, mine []int, e *policy.Endpoint) string {
+	if e.Quarantine != nil {
+		return quarantineKey(k, e.Quarantine)
+	}
 	b := binary.AppendUvarint([]byte{byte(k)}, uint64(len(mine)))
 	for _, number := range mine {
 		b = binary.AppendUvarint(b, uint64(number))

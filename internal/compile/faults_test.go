@@ -4,6 +4,7 @@ package compile
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -15,10 +16,11 @@ import (
 
 // fault is a mistake that a compiler could make: one in what it sees, or in what it writes.
 type fault struct {
-	name    string
-	policy  func(*policy.Policy)
-	rule    func(*policy.Rule)
-	ruleset func(*ruleset.Ruleset)
+	name     string
+	policy   func(*policy.Policy)
+	rule     func(*policy.Rule)
+	endpoint func(*policy.Endpoint)
+	ruleset  func(*ruleset.Ruleset)
 }
 
 var faults = []fault{
@@ -71,6 +73,14 @@ var faults = []fault{
 				r.Action = policy.Deny
 			}
 		}},
+	{name: "quarantine is ignored", endpoint: func(e *policy.Endpoint) { e.Quarantine = nil }},
+	{name: "quarantine lets nobody in", endpoint: func(e *policy.Endpoint) {
+		if e.Quarantine != nil {
+			e.Quarantine = &policy.Quarantine{}
+		}
+	}},
+	{name: "quarantine lets in by half of a block", endpoint: halfABlock},
+	{name: "quarantine is open to the own node", ruleset: openQuarantine},
 	{name: "an element of an exact set is missing", ruleset: loseElement},
 	{name: "an element of a dispatch map leads into the open", ruleset: openElement},
 	{name: "a drop is an accept", ruleset: acceptDrop},
@@ -117,6 +127,44 @@ func (f fault) seen(s *policy.Set) *policy.Set {
 	}
 	policy.SortPolicies(out.Policies)
 	return &out
+}
+
+// seenEndpoints is the same for endpoints.
+func (f fault) seenEndpoints(list []Endpoint) []Endpoint {
+	if f.endpoint == nil {
+		return list
+	}
+	var out []Endpoint
+	for _, e := range list {
+		changed := *e.Endpoint
+		f.endpoint(&changed)
+		out = append(out, Endpoint{Endpoint: &changed, Local: e.Local})
+	}
+	return out
+}
+
+// halfABlock takes every allowed block for its lower half.
+func halfABlock(e *policy.Endpoint) {
+	if e.Quarantine == nil {
+		return
+	}
+	q := &policy.Quarantine{}
+	for _, p := range e.Quarantine.AllowFrom {
+		bits := min(p.Bits()+1, p.Addr().BitLen())
+		q.AllowFrom = append(q.AllowFrom, netip.PrefixFrom(p.Addr(), bits))
+	}
+	e.Quarantine = q
+}
+
+// openQuarantine leads what the own node sends to an endpoint in quarantine into the open.
+func openQuarantine(r *ruleset.Ruleset) {
+	for i := range r.Tables {
+		for _, c := range r.Tables[i].Chains {
+			if strings.HasPrefix(c.Name, "deny-from-host-") && strings.HasSuffix(c.Name, "quarantine") {
+				c.Rules[len(c.Rules)-1] = rule(goTo(fromHost.next()))
+			}
+		}
+	}
 }
 
 // eachSet visits the sets of the IP tables whose name begins so, until visit returns true.
@@ -230,7 +278,7 @@ func (f fault) caught(t *testing.T, seed uint64, most int) (int, string) {
 	for done := 0; done < most; done += flowsPerSet {
 		w := newWorld(dice)
 		law := w.Policies
-		w.Input.Policies = f.seen(law)
+		w.Input.Policies, w.Input.Endpoints = f.seen(law), f.seenEndpoints(w.Input.Endpoints)
 		b := newBench(t, w.Input, f.ruleset)
 		for i := range flowsPerSet {
 			if _, bad := b.disagreement(law, w.trip()); bad != "" {

@@ -149,6 +149,9 @@ func (g *group) definition() string {
 
 // title names the group's policies for a person who reads the rules.
 func (g *group) title() string {
+	if len(g.policies) == 0 {
+		return "quarantine"
+	}
 	names := make([]string, len(g.policies))
 	for i, p := range g.policies {
 		names[i] = p.Ref.String()

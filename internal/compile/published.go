@@ -50,12 +50,12 @@ func (c *compiler) publish(e *emitter, server int, p Published) {
 func (c *compiler) publishedChain(e *emitter, name, accepts string) {
 	denied := "clients-" + name
 	e.set(denied, ruleset.TypeIfname, e.family.address)
-	e.chain(name,
+	e.chain(name, slices.Concat(c.cutOffClients(e, name), list(
 		rule(original(), in(denied, ruleset.IIFName, ruleset.CTOrigSaddr), goTo("drop-published")),
 		rule(reply(), in(denied, ruleset.OIFName, ruleset.CTOrigSaddr), goTo("drop-published")),
 		rule(original(), in("bind", ruleset.IIFName, ruleset.CTOrigSaddr), goTo(accepts)),
 		rule(reply(), in("bind", ruleset.OIFName, ruleset.CTOrigSaddr), goTo(accepts)),
-		rule(goTo("drop-quarantine")))
+		rule(goTo("drop-quarantine"))))...)
 }
 
 // deniedClients lists the endpoints whose own egress rules forbid the published endpoint. The

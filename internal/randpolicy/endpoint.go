@@ -41,9 +41,22 @@ func (d Dice) Endpoints() []Endpoint {
 					Protocol: roll[uint8](d, 6, 17), Port: roll[uint16](d, 53, 80, 8080)})
 			}
 		}
+		e.Quarantine = d.quarantine()
 		out = append(out, d.attach(i, e))
 	}
 	return out
+}
+
+// quarantine is that of few endpoints, and of these some let somebody in.
+func (d Dice) quarantine() *policy.Quarantine {
+	if !d.percent(5) {
+		return nil
+	}
+	q := &policy.Quarantine{}
+	for range d.IntN(5) {
+		q.AllowFrom = append(q.AllowFrom, netip.MustParsePrefix(roll(d, blocks...)))
+	}
+	return q
 }
 
 func (d Dice) attach(i int, e *policy.Endpoint) Endpoint {
