@@ -19,11 +19,14 @@ type Status struct {
 	Notes    []string         `json:"notes,omitempty"`
 	// NotEnforced maps an endpoint's id to the reason why it is closed instead of judged.
 	NotEnforced map[string]string `json:"notEnforced,omitempty"`
+	// Quarantined maps the ids of endpoints in quarantine to what is known about it.
+	Quarantined map[string]Quarantined `json:"quarantined,omitempty"`
 }
 
 // Status reads the kernel and the links.
 func (n *Node) Status() (Status, error) {
-	s := Status{Problems: n.set.Problems, Notes: n.Notes(), NotEnforced: map[string]string{}}
+	s := Status{Problems: n.set.Problems, Notes: n.Notes(), NotEnforced: map[string]string{},
+		Quarantined: n.quarantined()}
 	if n.policyErr != nil {
 		s.Notes = append(s.Notes, n.policyErr.Error())
 	}
