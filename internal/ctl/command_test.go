@@ -40,7 +40,8 @@ func TestHostileNamesReachNoTerminal(t *testing.T) {
 		{"explain", "web", "shop/db", "5432/tcp", "-o", "json"},
 		{"explain", "shop/" + evil, "nobody", "80/tcp"}, {"explain", "web", "db", evil},
 		{"explain", "host", evil, "80/tcp"}, {evil}, {"help", evil}, {"apply", evil},
-		{"endpoints", "-" + evil}, {"check", evil},
+		{"endpoints", "-" + evil}, {"check", evil}, {"quarantine", "web"}, {"quarantine", evil},
+		{"quarantine", "web", "--allow-from", evil}, {"endpoints"}, {"release", "web"},
 	} {
 		r := s.run(t, line...)
 		for _, c := range r.out + r.err {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bulkhead-net/bulkhead/internal/cli"
 	"github.com/bulkhead-net/bulkhead/internal/endpoint"
+	"github.com/bulkhead-net/bulkhead/internal/node"
 	"github.com/bulkhead-net/bulkhead/policy"
 )
 
@@ -29,10 +30,14 @@ type endpointState struct {
 	Addresses     []netip.Addr       `json:"addresses"`
 	Labels        map[string]string  `json:"labels"`
 	Ports         []policy.NamedPort `json:"ports"`
-	// Enforced says that the rules in the kernel are those of the policies; otherwise Why says
-	// why not, and the endpoint is closed unless somebody changed our tables.
+	// State is "enforced", "quarantined", or "notEnforced".
+	State string `json:"state"`
+	// Enforced says that the rules in the kernel are those of the policies, or of the quarantine;
+	// otherwise Why says why not, and the endpoint is closed unless somebody changed our tables.
 	Enforced bool   `json:"enforced"`
 	Why      string `json:"why,omitempty"`
+	// Quarantine is absent for an endpoint that is in none.
+	Quarantine *node.Quarantined `json:"quarantine,omitempty"`
 	// Policies select the endpoint, in the order of evaluation.
 	Policies []policy.Ref `json:"policies"`
 }
@@ -75,6 +80,17 @@ func (v view) state(a *endpoint.Attachment) endpointState {
 		s.Why = "the kernel does not hold the desired ruleset"
 	}
 	s.Enforced = s.Why == ""
+	if q, ok := v.status.Quarantined[p.ID]; ok {
+		s.Quarantine = &q
+	}
+	switch {
+	case !s.Enforced:
+		s.State = "notEnforced"
+	case s.Quarantine != nil:
+		s.State = "quarantined"
+	default:
+		s.State = "enforced"
+	}
 	for _, one := range v.policies.Policies {
 		if v.policies.Selects(one, p) {
 			s.Policies = append(s.Policies, one.Ref)
@@ -95,10 +111,17 @@ func (s endpointState) link() string {
 }
 
 func (s endpointState) status() string {
-	if s.Enforced {
+	switch {
+	case !s.Enforced:
+		return "not enforced: " + s.Why
+	case s.Quarantine == nil:
 		return "enforced"
 	}
-	return "not enforced: " + s.Why
+	text := "quarantined"
+	if s.Quarantine.Reason != "" {
+		text += " (" + s.Quarantine.Reason + ")"
+	}
+	return text + ", " + admitted(s.Quarantine.AllowFrom)
 }
 
 func (s endpointState) row() []string {

@@ -20,6 +20,7 @@ type explained struct {
 	Law         struct {
 		Decision struct {
 			Action string `json:"action"`
+			Reason string `json:"reason"`
 		} `json:"decision"`
 	} `json:"law"`
 	Rules struct {

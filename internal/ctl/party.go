@@ -5,6 +5,7 @@ package ctl
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead-net/bulkhead/internal/endpoint"
@@ -36,10 +37,7 @@ func (v view) find(text string, r router) (party, error) {
 	if addr, err := netip.ParseAddr(text); err == nil {
 		return v.findAddress(addr.Unmap(), r)
 	}
-	if found, err := v.only(text, v.named(text)); found != nil || err != nil {
-		return party{attachment: found}, err
-	}
-	found, err := v.only(text, v.withID(text))
+	found, err := v.findName(text)
 	if found == nil && err == nil {
 		err = fmt.Errorf("no endpoint %q; bulkheadctl endpoints lists them, other parties are "+
 			"host and addresses", text)
@@ -47,21 +45,54 @@ func (v view) find(text string, r router) (party, error) {
 	return party{attachment: found}, err
 }
 
+// endpoint understands a party that must be an endpoint. What explain takes for the node is none.
+func (v view) endpoint(text string) (*endpoint.Attachment, error) {
+	var found *endpoint.Attachment
+	var err error
+	if addr, aerr := netip.ParseAddr(text); aerr == nil {
+		found = v.holder(addr.Unmap())
+	} else if text != "host" {
+		found, err = v.findName(text)
+	}
+	if found == nil && err == nil {
+		err = fmt.Errorf("no endpoint %q; bulkheadctl endpoints lists them", text)
+	}
+	return found, err
+}
+
+// findName is the one attachment with that name or beginning of an id, nil if there is none.
+func (v view) findName(text string) (*endpoint.Attachment, error) {
+	if found, err := v.only(text, v.named(text)); found != nil || err != nil {
+		return found, err
+	}
+	return v.only(text, v.withID(text))
+}
+
+// holder is the attachment that has the address, nil if none has.
+func (v view) holder(addr netip.Addr) *endpoint.Attachment {
+	for i := range v.attachments {
+		if slices.Contains(v.attachments[i].Endpoint.Addresses, addr) {
+			return &v.attachments[i]
+		}
+	}
+	return nil
+}
+
 // findAddress settles whose address it is: an endpoint's, the node's own, or the world's.
 func (v view) findAddress(addr netip.Addr, r router) (party, error) {
 	if addr.Zone() != "" {
 		return party{}, fmt.Errorf("address %s: without its zone, please", addr)
 	}
-	for i := range v.attachments {
-		a := &v.attachments[i]
-		for _, own := range a.Endpoint.Addresses {
-			if own == addr {
-				return party{attachment: a, addr: addr}, nil
-			}
-		}
+	if a := v.holder(addr); a != nil {
+		return party{attachment: a, addr: addr}, nil
 	}
 	route, err := r.RouteTo(addr)
 	return party{addr: addr, host: err == nil && route.Local}, nil
+}
+
+// title is the endpoint's name with its interface.
+func title(a *endpoint.Attachment) string {
+	return a.Endpoint.String() + "@" + a.Endpoint.Interface
 }
 
 // named are the attachments of namespace/name, on one interface if it is given.
@@ -102,8 +133,7 @@ func (v view) only(text string, found []*endpoint.Attachment) (*endpoint.Attachm
 	}
 	var names []string
 	for _, a := range found {
-		names = append(names, fmt.Sprintf("%s@%s (%s)", &a.Endpoint, a.Endpoint.Interface,
-			a.Endpoint.ID))
+		names = append(names, fmt.Sprintf("%s (%s)", title(a), a.Endpoint.ID))
 	}
 	return nil, fmt.Errorf("%q is not one endpoint but %d: %s", text, len(found),
 		strings.Join(names, ", "))
