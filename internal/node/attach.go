@@ -17,8 +17,8 @@ import (
 var ErrConflict = errors.New("address is held by another endpoint")
 
 // Attach registers an attachment and returns when its rules are in the kernel. Attaching what
-// is attached already replaces it, but for a quarantine (see keepQuarantine). On an error nothing
-// of it is left, and it stays closed.
+// is attached already replaces it, but for a quarantine (see held). On an error nothing of it is
+// left but a quarantine, and it stays closed.
 func (n *Node) Attach(ctx context.Context, a endpoint.Attachment) (Report, error) {
 	if n.policyErr != nil {
 		return Report{}, n.policyErr
@@ -26,15 +26,22 @@ func (n *Node) Attach(ctx context.Context, a endpoint.Attachment) (Report, error
 	if err := n.evictStale(a); err != nil {
 		return Report{}, err
 	}
+	former, held := n.held(a.Endpoint.ID)
+	if held {
+		moveQuarantine(former, &a)
+	}
 	report, err := n.attach(ctx, a)
-	if err != nil {
+	switch {
+	case err == nil:
+	case held:
+		err = errors.Join(err, n.hold(context.WithoutCancel(ctx), former))
+	default:
 		err = errors.Join(err, n.undo(ctx, a.Endpoint.ID))
 	}
 	return report, err
 }
 
 func (n *Node) attach(ctx context.Context, a endpoint.Attachment) (Report, error) {
-	a = n.keepQuarantine(a)
 	// On disk first: if we die before the kernel follows, DEL finds what there is to remove.
 	if err := n.registry.Put(a); err != nil {
 		return Report{}, err

@@ -77,18 +77,27 @@ func (n *Node) index(id string) int {
 	})
 }
 
-// keepQuarantine gives an attachment the quarantine of the one that it replaces: attaching anew is
-// no way out. Only a quarantine for want of an agent ends so.
-func (n *Node) keepQuarantine(a endpoint.Attachment) endpoint.Attachment {
-	i := n.index(a.Endpoint.ID)
+// held is the attachment of that id if it is in quarantine: attaching anew is no way out of one.
+// Only a quarantine for want of an agent ends so.
+func (n *Node) held(id string) (endpoint.Attachment, bool) {
+	i := n.index(id)
 	if i < 0 {
-		return a
+		return endpoint.Attachment{}, false
 	}
-	old := n.attachments[i]
-	if old.Endpoint.Quarantine != nil && old.QuarantineReason != endpoint.QuarantineAgentDown {
-		moveQuarantine(old, &a)
+	a := n.attachments[i]
+	return a, a.Endpoint.Quarantine != nil && a.QuarantineReason != endpoint.QuarantineAgentDown
+}
+
+// hold puts an attachment in quarantine back in place of one that failed. With nothing of it left
+// its link would be nobody's, and open where no base manages it.
+func (n *Node) hold(ctx context.Context, a endpoint.Attachment) error {
+	if err := n.registry.Put(a); err != nil {
+		return err
 	}
-	return a
+	n.remove(a.Endpoint.ID)
+	n.attachments = append(n.attachments, a)
+	_, err := n.follow(ctx)
+	return err
 }
 
 func moveQuarantine(from endpoint.Attachment, to *endpoint.Attachment) {

@@ -188,6 +188,33 @@ func TestAttachKeepsAQuarantine(t *testing.T) {
 	s.isGuarded(t)
 }
 
+// A failed attempt to attach it anew does not open what is cut off: with nothing of it left, its
+// link would be nobody's, and on a node without a managed base nobody's business.
+func TestFailedAttachKeepsAQuarantine(t *testing.T) {
+	s := guarded(t)
+	s.boxes["a"].Serve(t, "tcp", 80)
+	s.reach(t, "c", "10.1.0.2:80", nil)
+	s.quarantine(t, "c", endpoint.QuarantineRequested)
+	before := s.quarantined(t)
+	thief := s.attachment("c")
+	thief.Endpoint.Addresses = append(thief.Endpoint.Addresses, s.plugs["b"].Addresses...)
+	n, err := node.Open(t.Context(), s.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Attach(t.Context(), thief); !errors.Is(err, node.ErrConflict) {
+		t.Errorf("attach: got %v, want %v", err, node.ErrConflict)
+	}
+	n.Close()
+	s.reach(t, "c", "10.1.0.2:80", testnet.ErrTimeout)
+	if got := s.quarantined(t); !reflect.DeepEqual(got, before) {
+		t.Errorf("after the failure: got %+v, want %+v", got, before)
+	}
+	s.release(t, "c")
+	s.reach(t, "c", "10.1.0.2:80", nil)
+	s.detach(t, "c")
+}
+
 // Without policies to judge by, cutting off goes on and opening does not.
 func TestReleaseNeedsThePolicies(t *testing.T) {
 	s := guarded(t)
