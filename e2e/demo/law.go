@@ -7,14 +7,14 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/bulkhead-net/bulkhead/internal/node"
+	"github.com/bulkhead-net/bulkhead/internal/source/files"
 	"github.com/bulkhead-net/bulkhead/policy"
 )
 
 // law reads the policy directory with the reader that says what policies mean. It shares no
 // step with what reached the kernel: not the registry, not the compiler.
 func law() (*policy.Set, error) {
-	files, err := node.ReadPolicyFiles(policyDir)
+	files, err := files.Read(policyDir)
 	if err != nil {
 		return nil, err
 	}

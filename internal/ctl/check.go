@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead-net/bulkhead/internal/cli"
 	"github.com/bulkhead-net/bulkhead/internal/endpoint"
 	"github.com/bulkhead-net/bulkhead/internal/node"
+	"github.com/bulkhead-net/bulkhead/internal/source/files"
 	"github.com/bulkhead-net/bulkhead/policy"
 )
 
@@ -82,7 +83,7 @@ func readPath(path string, in io.Reader) ([]policy.File, error) {
 		return nil, err
 	}
 	if info.IsDir() {
-		return node.ReadPolicyFiles(path)
+		return files.Read(path)
 	}
 	data, err := os.ReadFile(path)
 	return []policy.File{{Name: path, Data: data}}, err

@@ -5,72 +5,12 @@ package node
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"slices"
-	"syscall"
 
+	"github.com/bulkhead-net/bulkhead/internal/source/files"
 	"github.com/bulkhead-net/bulkhead/policy"
 )
-
-// ReadPolicyFiles reads the policy files of a directory in the order of their names. A
-// directory that is not there is an error: taking it for "no policies" would open the node.
-func ReadPolicyFiles(dir string) ([]policy.File, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("policy directory: %w", err)
-	}
-	var files []policy.File
-	for _, e := range entries {
-		if !slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(e.Name())) {
-			continue
-		}
-		file, skip, err := readPolicyFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			return nil, fmt.Errorf("policy file: %w", err)
-		}
-		if !skip {
-			files = append(files, file)
-		}
-	}
-	return files, nil
-}
-
-// maxPolicyFile bounds what is read of one file, in bytes: a hundred times the largest that
-// anybody writes, and less than a node can spare.
-const maxPolicyFile = 64 << 20
-
-// readPolicyFile reads one file, and passes over directories. One that cannot hold a policy does
-// not stop the others: it is a problem of its own. Opening does not block, whatever it is.
-func readPolicyFile(path string) (file policy.File, skip bool, err error) {
-	file.Name = path
-	// Links are followed: ConfigMap volumes are made of them.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if errors.Is(err, syscall.ENXIO) { // a socket
-		file.Unreadable = "found a special file, accepted a regular one"
-		return file, false, nil
-	}
-	if err != nil {
-		return file, false, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return file, false, err
-	case info.IsDir():
-		return file, true, nil
-	case !info.Mode().IsRegular():
-		file.Unreadable = "found a special file, accepted a regular one"
-	case info.Size() > maxPolicyFile:
-		file.Unreadable = fmt.Sprintf("found %d bytes, accepted at most %d", info.Size(),
-			maxPolicyFile)
-	default:
-		file.Data, err = io.ReadAll(io.LimitReader(f, maxPolicyFile))
-	}
-	return file, false, err
-}
 
 // loadPolicies fills the policy set from the directory. When that cannot be read, the last
 // accepted documents stay in force and the error waits for whoever must not go on without.
@@ -82,15 +22,15 @@ func (n *Node) loadPolicies() error {
 	}
 	last := n.lastGood
 	n.policyErr, n.compiled = nil, nil
-	files, err := ReadPolicyFiles(n.options.PolicyDir)
+	found, err := files.Read(n.options.PolicyDir)
 	if err != nil {
 		n.policyErr = err
-		files = nil
+		found = nil
 		for _, d := range last {
-			files = append(files, policy.File{Name: d.File, Data: d.Raw})
+			found = append(found, policy.File{Name: d.File, Data: d.Raw})
 		}
 	}
-	n.set = n.parse(files, last)
+	n.set = n.parse(found, last)
 	n.set.AllowEncapsulation = n.config.AllowEncapsulation
 	n.newDocuments = !slices.EqualFunc(last, n.set.Documents, sameDocument)
 	return nil
