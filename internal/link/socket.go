@@ -109,23 +109,31 @@ func (s *socket) open() error {
 	if s.conn != nil {
 		return nil
 	}
+	conn, err := dial(s.family, s.ns, 0)
+	if err != nil {
+		return err
+	}
+	s.conn = conn
+	return nil
+}
+
+// dial opens a netlink socket inside a namespace, joined to a mask of groups.
+func dial(family, ns int, groups uint32) (*netlink.Conn, error) {
 	// The thread must not change between the look at its namespace and the new socket.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	ns := s.ns
 	if inNamespace(ns) {
 		// Entering a namespace takes CAP_SYS_ADMIN, even one's own; a confined service that
 		// stays where it is needs CAP_NET_ADMIN only.
 		ns = 0
 	}
-	conn, err := netlink.Dial(s.family, &netlink.Config{NetNS: ns})
+	conn, err := netlink.Dial(family, &netlink.Config{NetNS: ns, Groups: groups})
 	if err != nil {
-		return fmt.Errorf("netlink socket: %w", err)
+		return nil, fmt.Errorf("netlink socket: %w", err)
 	}
 	// Without the privilege to raise it the default buffer stays; a loss is then an error.
 	_ = conn.SetReadBuffer(receiveBuffer)
-	s.conn = conn
-	return nil
+	return conn, nil
 }
 
 // inNamespace reports whether the calling thread is in the network namespace.
