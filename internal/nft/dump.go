@@ -60,6 +60,17 @@ func (k *Kernel) get(typ uint16, family byte, body attrs) (message, error) {
 // request sends one request and collects the answers up to the end of the dump, or to the
 // acknowledgement.
 func (s *socket) request(typ, flags uint16, family byte, body attrs) ([]message, error) {
+	var found []message
+	err := s.each(typ, flags, family, body, func(m message) {
+		m.data = bytes.Clone(m.data)
+		found = append(found, m)
+	})
+	return found, err
+}
+
+// each is request for answers that are too many to keep: it hands each on, valid until visit
+// returns.
+func (s *socket) each(typ, flags uint16, family byte, body attrs, visit func(message)) error {
 	s.seq++
 	seq := s.seq
 	b := binary.NativeEndian.AppendUint32(nil, uint32(headerLen+len(body)))
@@ -68,14 +79,13 @@ func (s *socket) request(typ, flags uint16, family byte, body attrs) ([]message,
 	b = binary.NativeEndian.AppendUint32(b, seq)
 	b = append(b, 0, 0, 0, 0, family, unix.NFNETLINK_V0, 0, 0)
 	if err := s.send(append(b, body...)); err != nil {
-		return nil, err
+		return err
 	}
-	var found []message
 	interrupted := false
 	for {
 		ms, err := s.receive(true)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, m := range ms {
 			if m.seq != seq {
@@ -83,15 +93,14 @@ func (s *socket) request(typ, flags uint16, family byte, body attrs) ([]message,
 			}
 			interrupted = interrupted || m.flags&unix.NLM_F_DUMP_INTR != 0
 			if m.typ != unix.NLMSG_DONE && m.typ != unix.NLMSG_ERROR {
-				m.data = bytes.Clone(m.data)
-				found = append(found, m)
+				visit(m)
 				continue
 			}
 			err := m.errorCode()
 			if err == nil && interrupted {
 				err = ErrInterrupted
 			}
-			return found, err
+			return err
 		}
 	}
 }
