@@ -14,7 +14,7 @@ import (
 )
 
 // ErrConflict marks an attachment whose address another endpoint of the node holds.
-var ErrConflict = errors.New("address is held by another endpoint")
+var ErrConflict = endpoint.ErrConflict
 
 // Attach registers an attachment and returns when its rules are in the kernel. Attaching what
 // is attached already replaces it, but for a quarantine (see held). On an error nothing of it is

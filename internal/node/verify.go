@@ -61,7 +61,7 @@ func (n *Node) distrust() error {
 }
 
 // ErrUnknownEndpoint marks an id that is not registered.
-var ErrUnknownEndpoint = errors.New("endpoint is not attached")
+var ErrUnknownEndpoint = endpoint.ErrUnknown
 
 // Check tells whether the endpoint with that id is enforced: registered, its rules and all
 // they stand on in the kernel, its interface where it was, its bridge handing frames over.
