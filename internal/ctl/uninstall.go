@@ -35,8 +35,12 @@ func remove(ctx context.Context, o node.Options, yes bool, s cli.Streams) error 
 		}
 	}
 	// The lock is not held while a person thinks: container starts would wait for it.
+	o.Agent = true // what an agent owned goes too; one that lives holds the lock
 	n, err := node.Open(ctx, o)
 	if err != nil {
+		if owner, owned, _ := node.Owner(o.StateDir); owned {
+			return fmt.Errorf("%w; the node belongs to %s, which must be stopped first", err, owner)
+		}
 		return err
 	}
 	if err := errors.Join(n.Uninstall(ctx), n.Close()); err != nil {

@@ -46,7 +46,8 @@ type Node struct {
 }
 
 // Open takes the node's lock and reads its inputs. It waits for the lock until the lock
-// timeout or the end of ctx. Close frees it; so does the death of the process.
+// timeout or the end of ctx. Close frees it; so does the death of the process. A node that an
+// agent owns is for the agent alone: the error is ErrOwned, before any wait.
 func Open(ctx context.Context, o Options) (*Node, error) {
 	o = o.withDefaults()
 	if err := os.MkdirAll(o.StateDir, 0o700); err != nil {
@@ -55,11 +56,18 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if err := trustworthy(o.StateDir); err != nil {
 		return nil, err
 	}
+	if err := o.refuseOwned(); err != nil {
+		return nil, err
+	}
 	wait, cancel := context.WithTimeout(ctx, o.LockTimeout)
 	defer cancel()
 	lock, err := endpoint.AcquireLock(wait, filepath.Join(o.StateDir, "lock"))
 	if err != nil {
 		return nil, err
+	}
+	// Again: an agent may have come, and died, while we waited.
+	if err := o.refuseOwned(); err != nil {
+		return nil, errors.Join(err, lock.Unlock())
 	}
 	return open(o, lock)
 }

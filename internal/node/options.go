@@ -23,6 +23,9 @@ type Options struct {
 	NetNS int
 	// LockTimeout bounds the wait for other processes.
 	LockTimeout time.Duration
+	// Agent says that the process is the node's agent, or acts in its place. Everybody else is kept
+	// from changing a node that an agent owns.
+	Agent bool
 }
 
 func (o Options) withDefaults() Options {
