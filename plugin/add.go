@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/bulkhead-net/bulkhead/internal/agentapi"
 	"github.com/bulkhead-net/bulkhead/internal/endpoint"
 	"github.com/bulkhead-net/bulkhead/internal/link"
 )
@@ -108,22 +109,18 @@ func place(a *endpoint.Attachment, port link.Port) {
 // attach changes the kernel: isolation first, so that no frame passes without it.
 func (c *call) attach(ctx context.Context, links Links, port link.Port,
 	a endpoint.Attachment) (err error) {
-	node, err := c.OpenNode(ctx, c.conf.settings)
-	if err != nil {
-		return asError(err, NotEnforced)
-	}
-	defer node.Close()
 	if a.Isolated && !port.Isolated {
 		if err := links.SetIsolated(port.Name, true); err != nil {
 			return asError(fmt.Errorf("portIsolation: %w", err), NotEnforced)
 		}
 		defer func() {
-			if err != nil {
+			// An agent that gives no answer may have attached the endpoint as isolated.
+			if err != nil && !errors.Is(err, agentapi.ErrTimeout) {
 				c.logError("isolation stays set", links.SetIsolated(port.Name, false))
 			}
 		}()
 	}
-	notes, err := node.Attach(ctx, a)
+	notes, err := c.enforce(ctx, a)
 	if err != nil {
 		return asError(fmt.Errorf("endpoint %s: %w", a.Endpoint.ID, err), NotEnforced)
 	}
@@ -153,13 +150,7 @@ func (c *call) undo(reason error) {
 		return
 	}
 	c.log.Warn("ADD is undone", "reason", reason)
-	node, err := c.OpenNode(c.cleanup, c.conf.settings)
-	if err != nil {
-		c.logError("undo", err)
-		return
-	}
-	defer node.Close()
-	c.logError("undo", node.Detach(c.cleanup, c.isThis))
+	c.logError("undo", c.takeBack())
 }
 
 func (c *call) logError(what string, err error) {

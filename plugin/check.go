@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-net/bulkhead/internal/agentapi"
 	"github.com/bulkhead-net/bulkhead/internal/endpoint"
 	"github.com/bulkhead-net/bulkhead/internal/link"
 )
@@ -28,18 +29,35 @@ func (c *call) check(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	place(&now, port)
-	node, err := c.OpenNode(ctx, c.conf.settings)
+	was, err := c.registered(ctx, now.Endpoint.ID)
+	if was.Endpoint.ID != "" {
+		err = errors.Join(differences(was, now, port), err)
+	}
+	return nil, checked(now.Endpoint.ID, err)
+}
+
+// registered returns what is registered of the call's attachment, and what differs in the kernel.
+func (c *call) registered(ctx context.Context, id string) (endpoint.Attachment, error) {
+	open := c.OpenNode
+	if c.agent() {
+		a, err := c.askCheck(ctx, id)
+		if !errors.Is(err, agentapi.ErrDown) {
+			return a, err
+		}
+		c.log.Warn("checked without the agent", "reason", err)
+		open = c.OpenReadOnly
+	}
+	node, err := open(ctx, c.conf.settings)
 	if err != nil {
-		return nil, asError(err, NotEnforced)
+		return endpoint.Attachment{}, err
 	}
 	defer node.Close()
 	for _, a := range node.Attachments() {
 		if c.isThis(a) {
-			err = errors.Join(differences(a, now, port), node.Check(ctx, a.Endpoint.ID))
-			return nil, checked(now.Endpoint.ID, err)
+			return a, node.Check(ctx, id)
 		}
 	}
-	return nil, checked(now.Endpoint.ID, errors.New("not attached"))
+	return endpoint.Attachment{}, errors.New("not attached")
 }
 
 func checked(id string, err error) error {

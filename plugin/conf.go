@@ -25,6 +25,8 @@ type conf struct {
 	allow         bool // onUnenforceable
 	portIsolation bool
 	dryRun        bool
+	// onAgentDown is what ADD does while the agent is down; empty means fail.
+	onAgentDown string
 
 	prevResult json.RawMessage
 	// valid is the attachments that GC must keep; nil when the conf does not say.
@@ -74,6 +76,9 @@ func readConf(text []byte) (*conf, error) {
 	}
 	if values["name"] == nil {
 		found.add(InvalidConf, "name: missing")
+	}
+	if c.onAgentDown != "" && values["agentSocket"] == nil {
+		found.add(InvalidConf, "onAgentDown: found %q without agentSocket", c.onAgentDown)
 	}
 	if c.network == "" {
 		c.network = c.name

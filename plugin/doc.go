@@ -7,7 +7,7 @@
 //	runtime ── env, conf ──► Run ──► readEnvironment ──► readConf ──► ADD, CHECK, DEL, GC, STATUS
 //	                                                                    │
 //	                                   Links (who is CNI_IFNAME) ◄──────┤
-//	                                   Node  (make the kernel follow) ◄─┘
+//	              agent of the node, or Node (make the kernel follow) ◄─┘
 //
 // Who a container is comes from the runtime and the conf alone, and where it is from the
 // result of the chain; the container's own namespace can contradict that, which is an error,

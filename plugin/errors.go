@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/bulkhead-net/bulkhead/internal/agentapi"
+	"github.com/bulkhead-net/bulkhead/internal/endpoint"
 )
 
 // Code is the number of a CNI error. Up to 99 the specification defines them, from 100 on the
@@ -28,9 +31,10 @@ const (
 	InvalidConf Code = 7
 	// InvalidNetNS is a CNI_NETNS that is not the network namespace of a container.
 	InvalidNetNS Code = 8
-	// TryAgain is a verb that ran out of time.
+	// TryAgain is a verb that ran out of time, or whose agent is down.
 	TryAgain Code = 11
-	// Unavailable is a node that cannot serve ADD.
+	// Unavailable is a node that cannot serve ADD, or belongs to an agent that the conf does not
+	// name.
 	Unavailable Code = 50
 	// Limited is a node that cannot serve ADD, with containers that are closed by that.
 	Limited Code = 51
@@ -70,13 +74,17 @@ func fail(code Code, format string, args ...any) *Error {
 }
 
 // asError gives an error without a code the one that fits: a verb that ran out of time can be
-// repeated, so that wins over whatever the interrupted step says.
+// repeated, so that wins over whatever the interrupted step says, and so can one whose agent is
+// away.
 func asError(err error, otherwise Code) *Error {
 	var known *Error
 	switch {
 	case errors.As(err, &known):
 		return known
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, endpoint.ErrOwned):
+		otherwise = Unavailable
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, agentapi.ErrDown),
+		errors.Is(err, agentapi.ErrBusy), errors.Is(err, agentapi.ErrNotReady):
 		otherwise = TryAgain
 	}
 	return &Error{Code: otherwise, Msg: err.Error(), cause: err}

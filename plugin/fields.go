@@ -19,7 +19,8 @@ var fields = map[string]func(*conf, *field){
 	"onUnenforceable": func(c *conf, f *field) { c.allow = f.word("fail", "allow") == "allow" },
 	"portIsolation":   func(c *conf, f *field) { c.portIsolation = f.boolean() },
 	"dryRun":          func(c *conf, f *field) { c.dryRun = f.boolean() },
-	"agentSocket":     func(_ *conf, f *field) { f.unsupported("agents are not supported yet") },
+	"agentSocket":     func(c *conf, f *field) { c.settings.AgentSocket = f.socket() },
+	"onAgentDown":     func(c *conf, f *field) { c.onAgentDown = f.word("fail", quarantine) },
 	"ipMasq":          func(_ *conf, f *field) { f.never("masquerading is of another plugin") },
 	"prevResult":      func(c *conf, f *field) { c.prevResult = f.value },
 
@@ -47,6 +48,21 @@ func (f *field) directory() string {
 	}
 	return s
 }
+
+// maxSocket is what fits into an address of a unix socket, in bytes.
+const maxSocket = 107
+
+// socket refuses the empty path too: a conf that names no agent must not seem to have one.
+func (f *field) socket() string {
+	s, ok := f.text()
+	if ok && (!filepath.IsAbs(s) || filepath.Clean(s) == "/" || len(s) > maxSocket) {
+		f.wrong(fmt.Sprintf("an absolute path of a socket, at most %d bytes", maxSocket))
+	}
+	return s
+}
+
+// quarantine is the value of onAgentDown that lets containers start cut off.
+const quarantine = "quarantine"
 
 func (f *field) word(accepted ...string) string {
 	s, ok := f.text()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/bulkhead-net/bulkhead/internal/agentapi"
 	"github.com/bulkhead-net/bulkhead/internal/endpoint"
 	"github.com/bulkhead-net/bulkhead/internal/link"
 )
@@ -24,6 +25,8 @@ const cleanupTime = 5 * time.Second
 type Settings struct {
 	StateDir  string
 	PolicyDir string
+	// AgentSocket is where the node's agent answers; empty for a node without one.
+	AgentSocket string
 }
 
 // Enforcer makes the kernel follow a change of the node's attachments. Each method may be
@@ -55,13 +58,20 @@ type Links interface {
 
 // Plugin answers CNI calls.
 type Plugin struct {
-	// OpenNode waits for the node's lock until ctx ends.
+	// OpenNode waits for the node's lock until ctx ends. With an AgentSocket it is called while
+	// that agent is down, in its place; without one the error is endpoint.ErrOwned on a node that
+	// has an agent.
 	OpenNode func(context.Context, Settings) (Node, error)
+	// OpenReadOnly opens the node without its lock, for Attachments and Check alone.
+	OpenReadOnly func(context.Context, Settings) (Node, error)
+	// CallAgent asks the agent behind a socket; agentapi.Call does.
+	CallAgent func(ctx context.Context, socket string, r agentapi.Request) (agentapi.Reply, error)
 	// OpenLinks is called at most once a call; what it opens ends with the process.
 	OpenLinks func() (Links, error)
 	// Preview describes what Attach would change, without a change.
 	Preview func(context.Context, Settings, endpoint.Attachment) (string, error)
-	// Probe says what is missing for an ADD, and whether containers are closed by that.
+	// Probe says what is missing for an ADD, and whether containers are closed by that. With an
+	// AgentSocket it is called while that agent is down, and takes no lock.
 	Probe func(context.Context, Settings) (missing []string, closed bool)
 	// Timeout bounds a verb; 0 means DefaultTimeout.
 	Timeout time.Duration

@@ -18,6 +18,7 @@ import (
 	"github.com/bulkhead-net/bulkhead/internal/endpoint"
 	"github.com/bulkhead-net/bulkhead/internal/link"
 	"github.com/bulkhead-net/bulkhead/internal/testnet"
+	"github.com/bulkhead-net/bulkhead/policy"
 )
 
 // fakeNode is a node whose kernel is its registry.
@@ -26,6 +27,8 @@ type fakeNode struct {
 	notes       []string
 	// attachErr, detachErr and drift are what the kernel says.
 	attachErr, detachErr, drift error
+	// hold is the reason for which what is attached was in quarantine before; empty for none.
+	hold string
 	// wait keeps Attach busy until its context ends.
 	wait   bool
 	opened int
@@ -43,6 +46,9 @@ func (n *fakeNode) Attach(ctx context.Context, a endpoint.Attachment) ([]string,
 		return nil, err
 	}
 	n.remove(func(old endpoint.Attachment) bool { return old.Endpoint.ID == a.Endpoint.ID })
+	if n.hold != "" {
+		a.Endpoint.Quarantine, a.QuarantineReason = &policy.Quarantine{}, n.hold
+	}
 	n.attachments = append(n.attachments, a)
 	return n.notes, nil
 }
@@ -102,14 +108,17 @@ type bench struct {
 	node    *fakeNode
 	links   *fakeLinks
 	plugin  Plugin
+	agent   *fakeAgent
 	openErr error
 	missing []string
 	closed  bool
 	netns   string
 	env     map[string]string
-	// settings and stderr are of the last call.
+	// settings, stderr, readOnly and opens, how often the node was opened, are of the last call.
 	settings Settings
 	stderr   string
+	readOnly bool
+	opens    int
 }
 
 const testMAC = "0a:58:0a:01:00:05"
@@ -126,14 +135,22 @@ func newBench(t *testing.T) *bench {
 	b.netns = testnet.NewNamespace(t, "container").Path()
 	b.env = map[string]string{"CNI_CONTAINERID": "web1", "CNI_NETNS": b.netns,
 		"CNI_IFNAME": "eth0", "CNI_PATH": "/opt/cni/bin"}
+	b.agent = &fakeAgent{node: b.node}
 	b.plugin = Plugin{
 		OpenNode: func(ctx context.Context, s Settings) (Node, error) {
 			b.settings = s
+			b.opens++
 			if b.openErr != nil {
 				return nil, b.openErr
 			}
 			b.node.opened++
 			return b.node, ctx.Err()
+		},
+		CallAgent: b.agent.call,
+		OpenReadOnly: func(_ context.Context, s Settings) (Node, error) {
+			b.settings, b.readOnly = s, true
+			b.node.opened++
+			return b.node, nil
 		},
 		OpenLinks: func() (Links, error) { return b.links, nil },
 		Preview: func(_ context.Context, _ Settings, a endpoint.Attachment) (string, error) {
@@ -148,6 +165,7 @@ func newBench(t *testing.T) *bench {
 // run makes one call; stdin is the conf.
 func (b *bench) run(command, stdin string) (exit int, stdout string) {
 	var out, log bytes.Buffer
+	b.settings, b.readOnly, b.opens = Settings{}, false, 0
 	exit = b.plugin.Run(Streams{
 		Getenv: func(key string) string {
 			if key == "CNI_COMMAND" {

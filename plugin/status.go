@@ -4,12 +4,22 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 	"strings"
 )
 
 // status says whether ADD can be served. It is information: no other verb depends on it.
 func (c *call) status(ctx context.Context) ([]byte, error) {
-	missing, closed := c.Probe(ctx, c.conf.settings)
+	var missing []string
+	var closed bool
+	if c.agent() {
+		var err error
+		if missing, closed, err = c.askReady(ctx); err != nil {
+			return nil, asError(fmt.Errorf("not ready: %w", err), Unavailable)
+		}
+	} else {
+		missing, closed = c.Probe(ctx, c.conf.settings)
+	}
 	if len(missing) == 0 {
 		return nil, nil
 	}

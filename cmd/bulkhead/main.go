@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/bulkhead-net/bulkhead/internal/agentapi"
 	"github.com/bulkhead-net/bulkhead/internal/link"
 	"github.com/bulkhead-net/bulkhead/plugin"
 )
@@ -26,9 +27,11 @@ func main() {
 		OpenNode: func(ctx context.Context, s plugin.Settings) (plugin.Node, error) {
 			return openNode(ctx, s)
 		},
-		OpenLinks: func() (plugin.Links, error) { return link.Open(link.Options{}) },
-		Preview:   preview,
-		Probe:     probe,
+		OpenReadOnly: openReadOnly,
+		CallAgent:    agentapi.Call,
+		OpenLinks:    func() (plugin.Links, error) { return link.Open(link.Options{}) },
+		Preview:      preview,
+		Probe:        probe,
 	}.Run(plugin.Streams{
 		Getenv: os.Getenv,
 		Stdin:  os.Stdin,

@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/bulkhead-net/bulkhead/internal/endpoint"
@@ -15,13 +16,32 @@ import (
 // attachedNode is a node.Node as the plugin wants it.
 type attachedNode struct{ *node.Node }
 
-// openNode waits for the lock as long as the verb has time.
+// openNode waits for the lock as long as the verb has time. Acting in the place of an agent takes
+// the one that the conf names: another one may live.
 func openNode(ctx context.Context, s plugin.Settings) (plugin.Node, error) {
 	o := options(s)
 	if end, ok := ctx.Deadline(); ok {
 		o.LockTimeout = time.Until(end)
 	}
+	if o.Agent {
+		owner, owned, err := node.Owner(o.StateDir)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", node.ErrOwned, err)
+		}
+		if owned && owner.Socket != s.AgentSocket {
+			return nil, fmt.Errorf("%w: %s belongs to %s, and the conf names %s", node.ErrOwned,
+				o.StateDir, owner, s.AgentSocket)
+		}
+	}
 	n, err := node.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return attachedNode{n}, nil
+}
+
+func openReadOnly(_ context.Context, s plugin.Settings) (plugin.Node, error) {
+	n, err := node.OpenReadOnly(options(s))
 	if err != nil {
 		return nil, err
 	}
@@ -32,6 +52,7 @@ func options(s plugin.Settings) node.Options {
 	return node.Options{
 		StateDir:  cmp.Or(s.StateDir, node.DefaultStateDir),
 		PolicyDir: cmp.Or(s.PolicyDir, node.DefaultPolicyDir),
+		Agent:     s.AgentSocket != "",
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/bulkhead-net/bulkhead/internal/endpoint"
 	"github.com/bulkhead-net/bulkhead/internal/link"
 	"github.com/bulkhead-net/bulkhead/internal/nft"
 	"github.com/bulkhead-net/bulkhead/internal/node"
@@ -17,7 +18,7 @@ import (
 )
 
 // probe tries what an ADD would need, and says whether endpoints of this node are closed by
-// what is missing.
+// what is missing. In the place of an agent it only looks.
 func probe(ctx context.Context, s plugin.Settings) (missing []string, closed bool) {
 	note := func(what string, err error) {
 		if err != nil {
@@ -25,6 +26,18 @@ func probe(ctx context.Context, s plugin.Settings) (missing []string, closed boo
 		}
 	}
 	note("br_netfilter", bridgeNetfilter())
+	if s.AgentSocket != "" {
+		n, err := node.OpenReadOnly(options(s))
+		if err != nil {
+			note("stateDir", err)
+			return missing, false
+		}
+		defer n.Close()
+		note("policyDir", n.PolicyError())
+		closed, err := anyClosed(n)
+		note("kernel", err)
+		return missing, closed
+	}
 	n, err := node.Open(ctx, options(s))
 	if err != nil {
 		note("stateDir", err)
@@ -37,10 +50,19 @@ func probe(ctx context.Context, s plugin.Settings) (missing []string, closed boo
 	if len(missing) == 0 {
 		return nil, false
 	}
-	status, err := n.Status()
+	closed, err = anyClosed(n)
 	note("kernel", err)
+	return missing, closed
+}
+
+// anyClosed reports whether endpoints are closed instead of judged by policy.
+func anyClosed(n *node.Node) (bool, error) {
+	status, err := n.Status()
 	lost := !status.Recorded && len(n.Attachments()) > 0
-	return missing, lost || len(status.NotEnforced) > 0
+	for _, q := range status.Quarantined {
+		lost = lost || q.Reason == endpoint.QuarantineAgentDown
+	}
+	return lost || len(status.NotEnforced) > 0, err
 }
 
 // bridgeNetfilter looks for the switches that are there if and only if the module is loaded.
