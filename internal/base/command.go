@@ -11,11 +11,9 @@ import (
 
 	"github.com/bulkhead-net/bulkhead/internal/cli"
 	"github.com/bulkhead-net/bulkhead/internal/compile"
+	"github.com/bulkhead-net/bulkhead/internal/config"
 	"github.com/bulkhead-net/bulkhead/internal/node"
 )
-
-// DefaultConfigFile is read when no other is named; it need not exist.
-const DefaultConfigFile = "/etc/bulkhead/bulkheadd.yaml"
 
 // options are the flags of the command.
 type options struct {
@@ -40,7 +38,7 @@ func Command(netns int) cli.Command {
 }
 
 func (o *options) declare(f *cli.Flags) {
-	o.config = f.String("config", "", "configuration `file` (default "+DefaultConfigFile+
+	o.config = f.String("config", "", "configuration `file` (default "+config.DefaultFile+
 		", if it exists)")
 	o.interfaces = f.List("interface", "`name` of a bridge or routed interface; may be repeated")
 	o.prefixes = f.List("prefix", "`beginning` of interface names; may be repeated")
@@ -54,16 +52,16 @@ func (o *options) run(ctx context.Context, arguments []string, s cli.Streams) er
 	if len(arguments) > 0 {
 		return cli.Usagef("unexpected argument %q", arguments[0])
 	}
-	config, err := o.configuration()
+	c, err := o.configuration()
 	if err != nil {
 		return err
 	}
-	if config.Managed.Empty() {
+	if c.Managed.Empty() {
 		return errors.New("nothing to close: name interfaces, prefixes, kinds or subnets")
 	}
-	report, err := load(ctx, o.node, config)
+	report, err := load(ctx, o.node, c)
 	if report.Generation > 0 {
-		fmt.Fprintln(s.Out, summary(report, config))
+		fmt.Fprintln(s.Out, summary(report, c))
 	}
 	return err
 }
@@ -72,7 +70,7 @@ func (o *options) run(ctx context.Context, arguments []string, s cli.Streams) er
 func (o *options) configuration() (compile.Config, error) {
 	path, named := *o.config, *o.config != ""
 	if !named {
-		path = DefaultConfigFile
+		path = config.DefaultFile
 	}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && !named {
@@ -81,11 +79,11 @@ func (o *options) configuration() (compile.Config, error) {
 	if err != nil {
 		return compile.Config{}, fmt.Errorf("configuration: %w", err)
 	}
-	config, err := Parse(path, data)
+	parsed, err := config.Parse(path, data)
 	if err != nil {
 		return compile.Config{}, err
 	}
-	return config, o.addTo(&config.Managed)
+	return parsed.Base, o.addTo(&parsed.Base.Managed)
 }
 
 func (o *options) addTo(m *compile.Managed) error {
@@ -94,8 +92,8 @@ func (o *options) addTo(m *compile.Managed) error {
 		values *cli.List
 		add    func(*compile.Managed, string) error
 	}{
-		{"interface", o.interfaces, addInterface}, {"prefix", o.prefixes, addPrefix},
-		{"kind", o.kinds, addKind}, {"subnet", o.subnets, addSubnet},
+		{"interface", o.interfaces, config.AddInterface}, {"prefix", o.prefixes, config.AddPrefix},
+		{"kind", o.kinds, config.AddKind}, {"subnet", o.subnets, config.AddSubnet},
 	} {
 		for _, v := range flag.values.Values {
 			if err := flag.add(m, v); err != nil {

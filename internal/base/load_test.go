@@ -7,14 +7,16 @@ import (
 	"testing"
 
 	"github.com/bulkhead-net/bulkhead/internal/compile"
+	"github.com/bulkhead-net/bulkhead/internal/config"
 	"github.com/bulkhead-net/bulkhead/internal/node"
 )
 
 func TestSummary(t *testing.T) {
 	c := compile.DefaultConfig()
 	m := &c.Managed
-	for _, err := range []error{addInterface(m, "br0"), addInterface(m, "br1"), addKind(m, "veth"),
-		addPrefix(m, "cali"), addSubnet(m, "10.1.0.0/16")} {
+	for _, err := range []error{config.AddInterface(m, "br0"), config.AddInterface(m, "br1"),
+		config.AddKind(m, "veth"), config.AddPrefix(m, "cali"),
+		config.AddSubnet(m, "10.1.0.0/16")} {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package base
+package config
 
 import (
 	"errors"
@@ -13,10 +13,11 @@ import (
 	"github.com/bulkhead-net/bulkhead/internal/ruleset"
 )
 
-// Each function adds one thing to what is closed, if it can stand in our rules and closes
-// what its author can have meant.
+// Each function adds one thing to what is closed. The error says why it cannot stand in our rules,
+// or closes what its author cannot have meant.
 
-func addInterface(m *compile.Managed, name string) error {
+// AddInterface closes a bridge or a routed interface by its name.
+func AddInterface(m *compile.Managed, name string) error {
 	if err := ruleset.ValidInterface(name); err != nil {
 		return err
 	}
@@ -26,7 +27,8 @@ func addInterface(m *compile.Managed, name string) error {
 	return add(&m.Interfaces, name)
 }
 
-func addPrefix(m *compile.Managed, prefix string) error {
+// AddPrefix closes interfaces by the beginning of their names.
+func AddPrefix(m *compile.Managed, prefix string) error {
 	if err := ruleset.ValidInterface(prefix); err != nil {
 		return fmt.Errorf("prefix: %w", err)
 	}
@@ -36,7 +38,8 @@ func addPrefix(m *compile.Managed, prefix string) error {
 	return add(&m.Prefixes, prefix)
 }
 
-func addKind(m *compile.Managed, kind string) error {
+// AddKind closes interfaces of a kind, such as veth.
+func AddKind(m *compile.Managed, kind string) error {
 	if err := ruleset.ValidInterface(kind); err != nil {
 		return fmt.Errorf("link kind: %w", err)
 	}
@@ -46,7 +49,8 @@ func addKind(m *compile.Managed, kind string) error {
 	return add(&m.Kinds, kind)
 }
 
-func addSubnet(m *compile.Managed, text string) error {
+// AddSubnet closes an address block.
+func AddSubnet(m *compile.Managed, text string) error {
 	p, err := netip.ParsePrefix(text)
 	if err != nil {
 		return fmt.Errorf("subnet %q: accepted is an address block such as 10.1.0.0/16", text)

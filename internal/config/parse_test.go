@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package base
+package config
 
 import (
+	"log/slog"
 	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bulkhead-net/bulkhead/internal/compile"
 )
@@ -34,7 +36,7 @@ base:
 			Interfaces: []string{"br0", "cni0"}, Prefixes: []string{"cali"},
 			Kinds: []string{"veth"}, Subnets: []netip.Prefix{
 				netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00:1::/64")}}}
-	if !reflect.DeepEqual(config, want) {
+	if !reflect.DeepEqual(config.Base, want) || !config.HasBase {
 		t.Errorf("got %+v\nwant %+v", config, want)
 	}
 }
@@ -42,7 +44,8 @@ base:
 func TestParseOfNothingIsTheDefault(t *testing.T) {
 	for _, text := range []string{"", "# nothing\n", "---\n", "base:\n", "{}", "base: {}\n"} {
 		if got, err := Parse("f", []byte(text)); err != nil ||
-			!reflect.DeepEqual(got, compile.DefaultConfig()) {
+			!reflect.DeepEqual(got.Base, compile.DefaultConfig()) ||
+			!reflect.DeepEqual(got.Agent, DefaultAgent()) {
 			t.Errorf("%q: got %+v, %v, want the default", text, got, err)
 		}
 	}
@@ -105,6 +108,51 @@ func TestParseRefuses(t *testing.T) {
 				strings.HasPrefix(lines[i], want)) {
 				t.Errorf("%q: got %q, want %q", tc.text, lines[i], want)
 			}
+		}
+	}
+}
+
+func TestParseAgent(t *testing.T) {
+	got, err := Parse("f", []byte(`
+agent:
+  policyDir: /srv/policies
+  stateDir: /run/other
+  socket: /run/other/a.sock
+  metrics: "[::1]:9000"
+  resync: 2m
+  logLevel: debug
+`))
+	want := Agent{PolicyDir: "/srv/policies", StateDir: "/run/other", Socket: "/run/other/a.sock",
+		Metrics: "[::1]:9000", Resync: 2 * time.Minute, LogLevel: slog.LevelDebug}
+	if err != nil || got.Agent != want || got.HasBase {
+		t.Errorf("got %+v, %v\nwant %+v without a base", got, err, want)
+	}
+	for _, place := range []string{"off", "127.0.0.2:1", "unix:/run/m.sock"} {
+		got, err := Parse("f", []byte("agent: {metrics: \""+place+"\"}"))
+		if err != nil || got.Agent.Metrics != place {
+			t.Errorf("metrics: got %+v, %v, want %s", got.Agent, err, place)
+		}
+	}
+}
+
+func TestParseRefusesAgent(t *testing.T) {
+	for text, want := range map[string]string{
+		"agent: {policydir: /x}":           `f:1:9: unknown key "policydir"; did you mean "policyDir"?`,
+		"agent: {policyDir: x}":            `f:1:20: found "x", accepted an absolute path`,
+		"agent: {socket: /}":               `f:1:17: found "/", accepted an absolute path`,
+		"agent: {stateDir: 7}":             `f:1:19: found "7", accepted a text`,
+		"agent: {metrics: '0.0.0.0:9469'}": `f:1:18: found "0.0.0.0:9469", accepted a loopback`,
+		"agent: {metrics: 'localhost:1'}":  `f:1:18: found "localhost:1", accepted a loopback`,
+		"agent: {metrics: '127.0.0.1:0'}":  `f:1:18: found "127.0.0.1:0", accepted a loopback`,
+		"agent: {metrics: '9469'}":         `f:1:18: found "9469", accepted 127.0.0.1:PORT`,
+		"agent: {metrics: 'unix:x'}":       `f:1:18: found "x", accepted an absolute path`,
+		"agent: {resync: 30}":              `f:1:17: found "30", accepted a duration`,
+		"agent: {resync: 1ms}":             `f:1:17: found "1ms", accepted a duration from 1s`,
+		"agent: {logLevel: loud}":          `f:1:19: found "loud", accepted debug, info`,
+		"agent: []":                        `f:1:8: found a list, accepted a mapping`,
+	} {
+		if _, err := Parse("f", []byte(text)); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", text, err, want)
 		}
 	}
 }

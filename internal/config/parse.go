@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package base
+package config
 
 import (
 	"bytes"
@@ -15,11 +15,20 @@ import (
 	"github.com/bulkhead-net/bulkhead/internal/compile"
 )
 
-// Parse reads the section "base" of a configuration file on top of the default configuration.
-// It is strict, because a misspelt key would leave open what its author thinks closed. The
-// error names every fault with file, line and column.
-func Parse(name string, data []byte) (compile.Config, error) {
-	p := &parser{file: name, config: compile.DefaultConfig()}
+// Config is what the file says, on top of the defaults.
+type Config struct {
+	// Base is what is closed before any container exists, and the marks that are ours.
+	Base compile.Config
+	// HasBase says that the file has a section "base".
+	HasBase bool
+	Agent   Agent
+}
+
+// Parse reads a configuration file on top of the defaults. It is strict, because a misspelt key
+// would leave open what its author thinks closed. The error names every fault with file, line and
+// column.
+func Parse(name string, data []byte) (Config, error) {
+	p := &parser{file: name, config: Config{Base: compile.DefaultConfig(), Agent: DefaultAgent()}}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document, second yaml.Node
 	switch err := decoder.Decode(&document); {
@@ -34,9 +43,10 @@ func Parse(name string, data []byte) (compile.Config, error) {
 	if len(document.Content) == 0 {
 		return p.config, nil
 	}
-	p.mapping(document.Content[0], map[string]func(*yaml.Node){"base": p.base})
+	p.mapping(document.Content[0], map[string]func(*yaml.Node){
+		"base": p.base, "agent": p.agent})
 	if len(p.faults) == 0 {
-		if err := p.config.Validate(); err != nil {
+		if err := p.config.Base.Validate(); err != nil {
 			p.faults = append(p.faults, fmt.Errorf("%s: base: %w", name, err))
 		}
 	}
@@ -46,7 +56,7 @@ func Parse(name string, data []byte) (compile.Config, error) {
 // parser collects values and faults.
 type parser struct {
 	file   string
-	config compile.Config
+	config Config
 	faults []error
 }
 
@@ -56,16 +66,18 @@ func (p *parser) fault(n *yaml.Node, format string, values ...any) {
 }
 
 func (p *parser) base(n *yaml.Node) {
-	m := &p.config.Managed
+	base := &p.config.Base
+	m := &base.Managed
+	p.config.HasBase = true
 	p.mapping(n, map[string]func(*yaml.Node){
-		"interfaces":         p.list(func(s string) error { return addInterface(m, s) }),
-		"prefixes":           p.list(func(s string) error { return addPrefix(m, s) }),
-		"kinds":              p.list(func(s string) error { return addKind(m, s) }),
-		"subnets":            p.list(func(s string) error { return addSubnet(m, s) }),
-		"epochMask":          p.number(32, func(v uint64) { p.config.EpochMask = uint32(v) }),
-		"passedMark":         p.number(32, func(v uint64) { p.config.PassedMark = uint32(v) }),
-		"logGroup":           p.number(16, func(v uint64) { p.config.LogGroup = uint16(v) }),
-		"allowEncapsulation": p.boolean(&p.config.AllowEncapsulation),
+		"interfaces":         p.list(func(s string) error { return AddInterface(m, s) }),
+		"prefixes":           p.list(func(s string) error { return AddPrefix(m, s) }),
+		"kinds":              p.list(func(s string) error { return AddKind(m, s) }),
+		"subnets":            p.list(func(s string) error { return AddSubnet(m, s) }),
+		"epochMask":          p.number(32, func(v uint64) { base.EpochMask = uint32(v) }),
+		"passedMark":         p.number(32, func(v uint64) { base.PassedMark = uint32(v) }),
+		"logGroup":           p.number(16, func(v uint64) { base.LogGroup = uint16(v) }),
+		"allowEncapsulation": p.boolean(&base.AllowEncapsulation),
 	})
 }
 
