@@ -3,11 +3,8 @@
 package plugin
 
 import (
-	"errors"
 	"fmt"
 	"strings"
-
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/bulkhead-net/bulkhead/policy"
 )
@@ -18,25 +15,13 @@ const portsLabel = "bulkhead.dev/ports"
 // maxLabels bounds what one container carries into every selector.
 const maxLabels = 256
 
-// checkLabel accepts what Kubernetes accepts, except the keys by which something else than a
-// container is known: a workload that could state them would name itself.
+// checkLabel accepts what policies may select by, and the label that names ports.
 func checkLabel(key, value string) error {
-	domain, _, _ := strings.Cut(key, "/")
-	switch {
-	case key == portsLabel:
+	if key == portsLabel {
 		_, err := parsePorts(value)
 		return err
-	case key == policy.NamespaceNameLabel, domain == "bulkhead.dev",
-		strings.HasPrefix(key, "io.kubernetes."):
-		return errors.New("reserved: identity is not a matter of labels")
 	}
-	if f := validation.IsQualifiedName(key); len(f) > 0 {
-		return fmt.Errorf("not a label key: %s", brief(f[0]))
-	}
-	if f := validation.IsValidLabelValue(value); len(f) > 0 {
-		return fmt.Errorf("value %.*q: not a label value: %s", maxShown, value, brief(f[0]))
-	}
-	return nil
+	return policy.CheckLabel(key, value)
 }
 
 // brief cuts the examples and the regular expression off a complaint of the Kubernetes
