@@ -17,14 +17,16 @@ import (
 type Event struct {
 	// Families are those of our tables that somebody else changed.
 	Families []rs.Family
+	// Foreign says that somebody wrote rules into tables that are not ours.
+	Foreign bool
 	// Overrun says that notifications were lost: anything may have changed.
 	Overrun bool
 	// Err says that the watch broke; it is the last event.
 	Err error
 }
 
-// Watch reports changes of our tables that this Kernel did not make, one event for each
-// foreign transaction, until ctx ends; then the channel is closed. Elements that packets add,
+// Watch reports changes of our tables that this Kernel did not make, and new rules elsewhere, one
+// event for each foreign transaction, until ctx ends; then the channel is closed. Elements that packets add,
 // and timeouts, are not reported. Events that are not fetched are merged.
 func (k *Kernel) Watch(ctx context.Context) (<-chan Event, error) {
 	s, err := openSocket(k.netns)
@@ -75,6 +77,7 @@ func (e Event) join(o Event) Event {
 	for _, f := range o.Families {
 		e.Families = addFamily(e.Families, f)
 	}
+	e.Foreign = e.Foreign || o.Foreign
 	e.Overrun = e.Overrun || o.Overrun
 	e.Err = errors.Join(e.Err, o.Err)
 	return e
@@ -122,15 +125,24 @@ func (w *watcher) message(ctx context.Context, m message) {
 	switch {
 	case m.typ>>8 != unix.NFNL_SUBSYS_NFTABLES:
 	case m.typ&0xff == unix.NFT_MSG_NEWGEN:
-		if len(w.pending.Families) > 0 {
+		if len(w.pending.Families) > 0 || w.pending.Foreign {
 			w.emit(ctx, w.pending)
 			w.pending = Event{}
 		}
-	case m.port != w.own && findString(m.attrs(), table) == rs.TableName:
-		if f, ok := familyOf(m.family()); ok {
-			w.pending.Families = addFamily(w.pending.Families, f)
-		}
+	case m.port == w.own:
+	case isOurs(m.family(), findString(m.attrs(), table)):
+		f, _ := familyOf(m.family())
+		w.pending.Families = addFamily(w.pending.Families, f)
+	case m.typ&0xff == unix.NFT_MSG_NEWRULE:
+		w.pending.Foreign = true
 	}
+}
+
+// isOurs tells whether a table is one of ours: the name alone may be somebody else's in another
+// family.
+func isOurs(family byte, table string) bool {
+	_, known := familyOf(family)
+	return known && table == rs.TableName
 }
 
 func (w *watcher) emit(ctx context.Context, e Event) {

@@ -27,7 +27,7 @@ func next(t *testing.T, events <-chan nft.Event) nft.Event {
 	return nft.Event{}
 }
 
-// What others do to our tables is reported; what we do, and what they do elsewhere, is not.
+// What others do to our tables is reported, and that they wrote rules elsewhere; what we do is not.
 func TestWatchReportsForeignChanges(t *testing.T) {
 	h, other := newHost(t), host{}
 	other.ns = h.ns
@@ -44,20 +44,22 @@ func TestWatchReportsForeignChanges(t *testing.T) {
 	h.install(t, sample())
 	h.nft(t, "add table inet bulkhead; add table ip other; add chain ip other bulkhead")
 	for _, c := range []struct {
-		change func()
-		want   []rs.Family
+		change  func()
+		want    []rs.Family
+		foreign bool
 	}{
-		{func() { h.nft(t, "add element ip bulkhead live { 0x20000 }") }, []rs.Family{rs.IP}},
-		{func() { h.nft(t, "add rule bridge bulkhead guard-arp drop") }, []rs.Family{rs.Bridge}},
+		{func() { h.nft(t, "add element ip bulkhead live { 0x20000 }") }, []rs.Family{rs.IP}, false},
+		{func() { h.nft(t, "add rule bridge bulkhead guard-arp drop") }, []rs.Family{rs.Bridge}, false},
 		{func() { other.apply(t, rs.Op{Kind: rs.DeleteTable, Family: rs.IP6}) },
-			[]rs.Family{rs.IP6}},
-		{func() { h.nft(t, "flush ruleset") }, []rs.Family{rs.IP, rs.Bridge}},
+			[]rs.Family{rs.IP6}, false},
+		{func() { h.nft(t, "add rule ip other bulkhead accept") }, nil, true},
+		{func() { h.nft(t, "flush ruleset") }, []rs.Family{rs.IP, rs.Bridge}, false},
 	} {
 		// Were the changes before reported, their event would come first.
 		c.change()
 		got := next(t, events)
 		slices.Sort(got.Families)
-		if !slices.Equal(got.Families, c.want) || got.Overrun || got.Err != nil {
+		if !slices.Equal(got.Families, c.want) || got.Foreign != c.foreign || got.Overrun || got.Err != nil {
 			t.Errorf("got event %+v, want families %v", got, c.want)
 		}
 	}
