@@ -165,11 +165,15 @@ func (n *Node) Apply(ctx context.Context) (Report, error) {
 	if n.policyErr != nil {
 		return Report{}, n.policyErr
 	}
-	for _, a := range n.attachments {
-		if err := n.closeReserved(a, true); err != nil {
-			n.notes = append(n.notes, err.Error())
-		}
+	if err := n.MendLinks(); err != nil {
+		n.notes = append(n.notes, err.Error())
 	}
+	return n.Resync(ctx)
+}
+
+// Resync makes the kernel follow what is registered and the policies that are in force, be they
+// the last accepted ones, and repairs what somebody else changed in our tables.
+func (n *Node) Resync(ctx context.Context) (Report, error) {
 	report, err := n.follow(ctx)
 	if err != nil || report.Changed {
 		return report, err

@@ -52,6 +52,30 @@ func (n *Node) closeReserved(a endpoint.Attachment, closed bool) error {
 	return err
 }
 
+// MendLinks sets what bridges and ports of endpoints must have, and what somebody may have taken
+// away: frames handed to the IP hooks, and reserved groups to the bridge guard. One that fails does
+// not stop the others, and what it concerns is closed by the rules.
+func (n *Node) MendLinks() error {
+	var errs []error
+	mended := map[string]bool{}
+	for _, a := range n.attachments {
+		errs = append(errs, n.closeReserved(a, true))
+		if a.Bridge == "" || mended[a.Bridge] {
+			continue
+		}
+		mended[a.Bridge] = true
+		if err := n.enableNetfilter(a.Bridge); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	for _, name := range n.config.Managed.Interfaces {
+		if !mended[name] {
+			errs = append(errs, n.enableIfBridge(name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // restoreBridges gives the flags back.
 func (n *Node) restoreBridges() error {
 	var ours []string

@@ -33,7 +33,11 @@ type Node struct {
 	lastGood     []policy.Document
 	parsed       *policy.Cache
 	newDocuments bool
-	attachments  []endpoint.Attachment
+	// versions are the documents that the kernel has, by their references.
+	versions map[string]version
+	// counts are those of PolicyCounts; nil when something has changed since.
+	counts      map[PolicyStanding]int
+	attachments []endpoint.Attachment
 	// notes are what was found wrong in the state directory, and set aside.
 	notes []string
 	// compiled is what the inputs above compile to; nil when one of them has changed since.

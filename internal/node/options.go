@@ -2,7 +2,11 @@
 
 package node
 
-import "time"
+import (
+	"time"
+
+	"github.com/bulkhead-net/bulkhead/policy"
+)
 
 // The places of a node that states none.
 const (
@@ -18,6 +22,9 @@ type Options struct {
 	StateDir string
 	// PolicyDir holds the policies: *.yaml, *.yml and *.json, read in the order of their names.
 	PolicyDir string
+	// ReadPolicies reads the policy files in place of PolicyDir, for a process that watches the
+	// directory; nil reads them as they are.
+	ReadPolicies func() ([]policy.File, error)
 	// NetNS is a file descriptor of the network namespace that holds the rules; 0 for the
 	// caller's own.
 	NetNS int

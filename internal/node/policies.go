@@ -20,9 +20,10 @@ func (n *Node) loadPolicies() error {
 			n.notes = append(n.notes, err.Error())
 		}
 	}
+	n.loadVersions()
 	last := n.lastGood
-	n.policyErr, n.compiled = nil, nil
-	found, err := files.Read(n.options.PolicyDir)
+	n.policyErr, n.compiled, n.counts = nil, nil, nil
+	found, err := n.readPolicies()
 	if err != nil {
 		n.policyErr = err
 		found = nil
@@ -32,8 +33,15 @@ func (n *Node) loadPolicies() error {
 	}
 	n.set = n.parse(found, last)
 	n.set.AllowEncapsulation = n.config.AllowEncapsulation
-	n.newDocuments = !slices.EqualFunc(last, n.set.Documents, sameDocument)
+	n.newDocuments = !slices.EqualFunc(last, n.set.Documents, sameDocument) || n.lacksVersions()
 	return nil
+}
+
+func (n *Node) readPolicies() ([]policy.File, error) {
+	if n.options.ReadPolicies != nil {
+		return n.options.ReadPolicies()
+	}
+	return files.Read(n.options.PolicyDir)
 }
 
 // Reload reads the policy directory again, for a process that stays. What cannot be read leaves
@@ -85,14 +93,15 @@ func sameDocument(a, b policy.Document) bool {
 	return a.Ref == b.Ref && a.File == b.File && a.Line == b.Line && string(a.Raw) == string(b.Raw)
 }
 
-// keepPolicies makes the accepted documents the last good ones.
-func (n *Node) keepPolicies() error {
-	if n.policyErr != nil || !n.newDocuments {
+// keepPolicies makes the accepted documents the last good ones, in force since a generation.
+func (n *Node) keepPolicies(generation uint32) error {
+	dated := generation == 0 || !n.hasUndated()
+	if n.policyErr != nil || !n.newDocuments && dated {
 		return nil
 	}
 	if err := writeJSON(n.path("documents.json"), n.set.Documents); err != nil {
 		return fmt.Errorf("last good policies: %w", err)
 	}
 	n.lastGood, n.newDocuments = n.set.Documents, false
-	return nil
+	return n.keepVersions(generation)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 	"time"
 
@@ -60,7 +61,7 @@ func (n *Node) change(ctx context.Context, id string,
 	}
 	a := n.attachments[i]
 	alter(&a)
-	if !sameQuarantine(a, n.attachments[i]) {
+	if !reflect.DeepEqual(a, n.attachments[i]) {
 		if err := n.registry.Put(a); err != nil {
 			return Report{}, err
 		}
@@ -103,14 +104,6 @@ func (n *Node) hold(ctx context.Context, a endpoint.Attachment) error {
 func moveQuarantine(from endpoint.Attachment, to *endpoint.Attachment) {
 	to.Endpoint.Quarantine = from.Endpoint.Quarantine
 	to.QuarantineReason, to.QuarantinedSince = from.QuarantineReason, from.QuarantinedSince
-}
-
-func sameQuarantine(a, b endpoint.Attachment) bool {
-	p, q := a.Endpoint.Quarantine, b.Endpoint.Quarantine
-	if p == nil || q == nil {
-		return p == q
-	}
-	return slices.Equal(p.AllowFrom, q.AllowFrom) && a.QuarantineReason == b.QuarantineReason
 }
 
 // quarantined are the endpoints in quarantine, by id.

@@ -42,15 +42,7 @@ func (n *Node) Status() (Status, error) {
 		s.Stamp = m.Stamp
 	}
 	s.Recorded = trusted
-	for _, a := range n.attachments {
-		if err := n.attached(a); err != nil {
-			s.NotEnforced[a.Endpoint.ID] = err.Error()
-		}
-	}
-	_, conflicts := n.desired()
-	for _, c := range conflicts {
-		s.NotEnforced[c.Endpoint.ID] = conflictOf(conflicts, c.Endpoint.ID).Error()
-	}
+	s.NotEnforced = n.Unenforced()
 	return s, nil
 }
 

@@ -43,7 +43,7 @@ func (n *Node) follow(ctx context.Context) (Report, error) {
 		report, err := n.try(ctx, desired)
 		if err == nil {
 			report.Conflicts = conflicts
-			return report, n.keepPolicies()
+			return report, n.keepPolicies(report.Generation)
 		}
 		// Somebody changed our tables between reading and writing, or the kernel's answer was
 		// lost: what is true now is read again.
