@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command bulkheadd prepares a node: base closes what containers will use before any exists,
-// install puts the CNI plugin where runtimes look for it.
+// Command bulkheadd is a node's daemon: base closes what containers will use before any exists,
+// agent keeps the rules equal to the policies, install puts the CNI plugin where runtimes look for
+// it.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/bulkhead-net/bulkhead/internal/agent"
 	"github.com/bulkhead-net/bulkhead/internal/base"
 	"github.com/bulkhead-net/bulkhead/internal/cli"
 	"github.com/bulkhead-net/bulkhead/internal/install"
@@ -24,8 +26,8 @@ func run() int {
 	defer stop()
 	program := cli.Program{
 		Name:     "bulkheadd",
-		Summary:  "prepare this node for segmentation",
-		Commands: []cli.Command{base.Command(0), install.Command()},
+		Summary:  "segment this node",
+		Commands: []cli.Command{base.Command(0), agent.Command(0), install.Command()},
 	}
 	streams := cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
 	return program.Run(ctx, os.Args[1:], streams)

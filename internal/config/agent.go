@@ -101,7 +101,8 @@ func Absolute(path string) error {
 	return nil
 }
 
-// MetricsPlace accepts what Agent.Metrics may be. It refuses what is reached from outside: who may read them is not settled there.
+// MetricsPlace accepts what Agent.Metrics may be. It refuses what is reached from outside: who may
+// read metrics is not settled there.
 func MetricsPlace(text string) error {
 	if text == MetricsOff {
 		return nil

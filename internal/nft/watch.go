@@ -26,8 +26,8 @@ type Event struct {
 }
 
 // Watch reports changes of our tables that this Kernel did not make, and new rules elsewhere, one
-// event for each foreign transaction, until ctx ends; then the channel is closed. Elements that packets add,
-// and timeouts, are not reported. Events that are not fetched are merged.
+// event for each foreign transaction, until ctx ends; then the channel is closed. Elements that
+// packets add, and timeouts, are not reported. Events that are not fetched are merged.
 func (k *Kernel) Watch(ctx context.Context) (<-chan Event, error) {
 	s, err := openSocket(k.netns)
 	if err != nil {

@@ -59,7 +59,8 @@ func TestWatchReportsForeignChanges(t *testing.T) {
 		c.change()
 		got := next(t, events)
 		slices.Sort(got.Families)
-		if !slices.Equal(got.Families, c.want) || got.Foreign != c.foreign || got.Overrun || got.Err != nil {
+		if !slices.Equal(got.Families, c.want) || got.Foreign != c.foreign || got.Overrun ||
+			got.Err != nil {
 			t.Errorf("got event %+v, want families %v", got, c.want)
 		}
 	}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bulkhead-net/bulkhead/internal/config"
+)
+
+// reconfigure reads the configuration file again. One that is wrong, or asks for what only a start
+// can change, leaves everything as it is.
+func (a *Agent) reconfigure(ctx context.Context) {
+	if a.options.Read == nil {
+		return
+	}
+	a.options.Notify("RELOADING=1")
+	defer a.options.Notify("READY=1")
+	c, err := a.options.Read()
+	if err == nil {
+		err = a.mayBecome(c.Agent)
+	}
+	if err == nil && c.HasBase {
+		_, err = a.node.SetConfig(ctx, c.Base)
+	}
+	if err != nil {
+		a.log.Error("configuration stays as it was", "error", err)
+		return
+	}
+	if a.options.Level != nil {
+		a.options.Level.Set(c.Agent.LogLevel)
+	}
+	a.links.every, a.resync.every, a.marks.every = c.Agent.Resync, c.Agent.Resync, c.Agent.Resync
+	for _, t := range a.tasks {
+		t.wake(time.Now())
+	}
+	a.log.Info("configuration was read again")
+}
+
+// mayBecome refuses what is settled when an agent starts.
+func (a *Agent) mayBecome(c config.Agent) error {
+	var errs []error
+	for _, v := range []struct{ name, now, then string }{
+		{"stateDir", a.options.Node.StateDir, c.StateDir},
+		{"policyDir", a.options.Node.PolicyDir, c.PolicyDir},
+		{"metrics", a.options.Metrics, c.Metrics},
+	} {
+		if v.now != v.then {
+			errs = append(errs, errors.New(v.name+": is "+v.now+", found "+v.then+
+				"; restart the agent to change it"))
+		}
+	}
+	if c.Socket != "" && c.Socket != a.options.Socket {
+		errs = append(errs, errors.New("socket: is "+a.options.Socket+", found "+c.Socket+
+			"; restart the agent to change it"))
+	}
+	return errors.Join(errs...)
+}
