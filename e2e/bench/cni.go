@@ -63,12 +63,16 @@ func (s *site) pluginCall(r *results, command, id string, box *testnet.Container
 	cmd.Env = append(os.Environ(), "CNI_COMMAND="+command, "CNI_CONTAINERID="+id,
 		"CNI_NETNS="+box.Path(), "CNI_IFNAME="+plug.Interface, "CNI_PATH="+r.options.bin,
 		"CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME="+id)
-	conf := fmt.Sprintf(`{"cniVersion": "1.0.0", "name": "bench", "type": "bulkhead",
+	agent := ""
+	if s.agent != "" {
+		agent = fmt.Sprintf(`"agentSocket": %q,`, s.agent)
+	}
+	conf := fmt.Sprintf(`{"cniVersion": "1.0.0", "name": "bench", "type": "bulkhead", %s
 		"stateDir": %q, "policyDir": %q, "labels": {"app": "app7", "caller": "c7"},
 		"prevResult": {"cniVersion": "1.0.0",
 			"interfaces": [{"name": %q}, {"name": %q, "mac": %q, "sandbox": %q}],
 			"ips": [{"interface": 1, "address": "%s/32"}]}}`,
-		s.options.StateDir, s.options.PolicyDir, plug.HostInterface, plug.Interface, plug.MAC,
+		agent, s.options.StateDir, s.options.PolicyDir, plug.HostInterface, plug.Interface, plug.MAC,
 		box.Path(), plug.Addresses[0])
 	cmd.Stdin = strings.NewReader(conf)
 	cmd.Stdout = &bytes.Buffer{}

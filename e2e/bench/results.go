@@ -34,11 +34,12 @@ func init() {
 		{name: "revoke", run: revocations},
 		{name: "load", run: loads},
 		{name: "cni", run: plugins},
+		{name: "agent", run: agents},
 	}
 }
 
 func partNames() string {
-	return "data, commit, change, revoke, load, cni"
+	return "data, commit, change, revoke, load, cni, agent"
 }
 
 func wanted(only, name string) bool {

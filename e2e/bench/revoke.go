@@ -19,6 +19,7 @@ import (
 	"github.com/bulkhead-net/bulkhead/internal/compile"
 	"github.com/bulkhead-net/bulkhead/internal/nft"
 	"github.com/bulkhead-net/bulkhead/internal/ruleset"
+	"github.com/bulkhead-net/bulkhead/internal/testnet"
 )
 
 // The flows of the revocation: one is forbidden, the other must not notice.
@@ -83,7 +84,7 @@ func newRevocation(g *rig, entries int) *revocation {
 	v.kernel = need(nft.Open(nft.Options{NetNS: h.FD()}))
 	g.Cleanup(func() { v.kernel.Close() })
 	for i, port := range []uint16{forbiddenPort, allowedPort} {
-		v.ears[i] = newEar(g, h, port)
+		v.ears[i] = newEar(g, h.b.Namespace, netip.AddrPortFrom(h.bAddr, port))
 		v.flows[i] = newFlow(g, h.a.Namespace, netip.AddrPortFrom(h.aAddr, 0),
 			netip.AddrPortFrom(h.bAddr, port))
 	}
@@ -162,7 +163,7 @@ func (v *revocation) plan(to *ruleset.Ruleset) []ruleset.Op {
 	return ops
 }
 
-// ear hears one port of b: how many packets arrived, and when the kernel took the last.
+// ear hears one port of a container: how many packets arrived, and when the kernel took the last.
 type ear struct {
 	fd    int
 	count atomic.Uint64
@@ -170,8 +171,8 @@ type ear struct {
 	done  chan struct{}
 }
 
-func newEar(g *rig, h *host, port uint16) *ear {
-	f := newUDP(g, h.b.Namespace, netip.AddrPortFrom(h.bAddr, port))
+func newEar(g *rig, n *testnet.Namespace, at netip.AddrPort) *ear {
+	f := newUDP(g, n, at)
 	must(unix.SetsockoptInt(f.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1))
 	must(unix.SetsockoptInt(f.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20))
 	tv := unix.NsecToTimeval(int64(50 * time.Millisecond))

@@ -66,13 +66,11 @@ func (a *Agent) collect(ctx context.Context, r agentapi.Request) (any, error) {
 func (a *Agent) forget(ctx context.Context, match func(endpoint.Attachment) bool) error {
 	report, err := a.node.Detach(ctx, match)
 	a.took(report, err)
-	for id := range a.notEnforced {
-		if !slices.ContainsFunc(a.node.Attachments(), func(at endpoint.Attachment) bool {
-			return at.Endpoint.ID == id
-		}) {
-			delete(a.notEnforced, id)
-		}
+	left := map[string]bool{}
+	for _, at := range a.node.Attachments() {
+		left[at.Endpoint.ID] = true
 	}
+	maps.DeleteFunc(a.notEnforced, func(id, _ string) bool { return !left[id] })
 	return err
 }
 
