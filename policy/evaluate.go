@@ -13,13 +13,14 @@ func (s *Set) Evaluate(f Flow) Decision {
 	if egress.Action != Accept {
 		return egress
 	}
-	return bothAllow(egress, s.EvaluateDirection(Ingress, f))
+	return bothAsked(egress, s.EvaluateDirection(Ingress, f))
 }
 
-// bothAllow is the decision once egress accepts. When nothing judges the destination, the reason
+// bothAsked is the decision once egress accepts. When nothing judges the destination, the reason
 // to tell is the one of egress.
-func bothAllow(egress, ingress Decision) Decision {
+func bothAsked(egress, ingress Decision) Decision {
 	if ingress.Reason != ReasonNotSubject {
+		ingress.WouldDeny = append(egress.WouldDeny, ingress.WouldDeny...)
 		return ingress
 	}
 	egress.Direction = Ingress
@@ -27,8 +28,19 @@ func bothAllow(egress, ingress Decision) Decision {
 }
 
 // EvaluateDirection decides about one direction of a flow, by policy alone: quarantine, then Admin,
-// then NetworkPolicy, then Baseline, then allow. What is always dropped is not asked for here.
+// then NetworkPolicy, then Baseline, then allow. What is always dropped is not asked for here. Audit
+// policies are asked only about a direction that the enforced ones accept.
 func (s *Set) EvaluateDirection(d Direction, f Flow) Decision {
+	decision := s.decide(d, f, nil)
+	if decision.Action == Accept && decision.Reason != ReasonNotSubject {
+		decision.WouldDeny = s.wouldDeny(d, f)
+	}
+	return decision
+}
+
+// decide decides by the enforced policies, and by one Audit policy in its place among them when
+// trial is not nil.
+func (s *Set) decide(d Direction, f Flow, trial *Policy) Decision {
 	if f.judged(d).Endpoint == nil {
 		return Decision{Action: Accept, Direction: d, Reason: ReasonNotSubject,
 			Why: notSubjectWhy(d, f)}
@@ -36,13 +48,13 @@ func (s *Set) EvaluateDirection(d Direction, f Flow) Decision {
 	if decision, decided := quarantineTier(d, f); decided {
 		return decision
 	}
-	if decision, decided := s.orderedTier(AdminTier, d, f); decided {
+	if decision, decided := s.orderedTier(AdminTier, d, f, trial); decided {
 		return decision
 	}
-	if decision, decided := s.networkPolicyTier(d, f); decided {
+	if decision, decided := s.networkPolicyTier(d, f, trial); decided {
 		return decision
 	}
-	if decision, decided := s.orderedTier(BaselineTier, d, f); decided {
+	if decision, decided := s.orderedTier(BaselineTier, d, f, trial); decided {
 		return decision
 	}
 	return Decision{Action: Accept, Direction: d, Reason: ReasonDefaultAllow,
@@ -52,8 +64,8 @@ func (s *Set) EvaluateDirection(d Direction, f Flow) Decision {
 // orderedTier asks the policies of Admin or Baseline in order. The first rule that matches
 // decides; Pass leaves the tier undecided, and so does the absence of a match: these policies
 // never isolate by being there.
-func (s *Set) orderedTier(t Tier, d Direction, f Flow) (Decision, bool) {
-	for _, p := range s.inForce(t, f.judged(d).Endpoint) {
+func (s *Set) orderedTier(t Tier, d Direction, f Flow, trial *Policy) (Decision, bool) {
+	for _, p := range s.inForce(t, f.judged(d).Endpoint, trial) {
 		for _, r := range p.Rules[d] {
 			if !s.RuleMatches(r, d, f) {
 				continue
@@ -69,11 +81,11 @@ func (s *Set) orderedTier(t Tier, d Direction, f Flow) (Decision, bool) {
 
 // networkPolicyTier decides when a policy isolates the endpoint in this direction: the union of
 // the rules of all that do, whatever their order. The own node is exempt in both directions.
-func (s *Set) networkPolicyTier(d Direction, f Flow) (Decision, bool) {
+func (s *Set) networkPolicyTier(d Direction, f Flow, trial *Policy) (Decision, bool) {
 	if f.other(d).Host {
 		return Decision{}, false
 	}
-	isolating := s.isolating(d, f.judged(d).Endpoint)
+	isolating := s.isolating(d, f.judged(d).Endpoint, trial)
 	if len(isolating) == 0 {
 		return Decision{}, false
 	}
@@ -88,9 +100,9 @@ func (s *Set) networkPolicyTier(d Direction, f Flow) (Decision, bool) {
 }
 
 // isolating returns the policies that isolate the endpoint in direction d.
-func (s *Set) isolating(d Direction, e *Endpoint) []*Policy {
+func (s *Set) isolating(d Direction, e *Endpoint, trial *Policy) []*Policy {
 	var list []*Policy
-	for _, p := range s.inForce(NetworkPolicyTier, e) {
+	for _, p := range s.inForce(NetworkPolicyTier, e, trial) {
 		if p.Isolates[d] {
 			list = append(list, p)
 		}
@@ -99,11 +111,11 @@ func (s *Set) isolating(d Direction, e *Endpoint) []*Policy {
 }
 
 // inForce returns the policies of a tier whose subject is the endpoint, in order. An Audit policy
-// is absent: it neither accepts, nor denies, nor isolates.
-func (s *Set) inForce(t Tier, e *Endpoint) []*Policy {
+// is absent, unless it is the one on trial: it neither accepts, nor denies, nor isolates.
+func (s *Set) inForce(t Tier, e *Endpoint, trial *Policy) []*Policy {
 	var list []*Policy
 	for _, p := range s.Policies {
-		if p.Tier == t && p.Mode != Audit && s.Selects(p, e) {
+		if p.Tier == t && (p.Mode != Audit || p == trial) && s.Selects(p, e) {
 			list = append(list, p)
 		}
 	}
@@ -113,7 +125,7 @@ func (s *Set) inForce(t Tier, e *Endpoint) []*Policy {
 func ruleDecision(p *Policy, d Direction, r Rule, f Flow) Decision {
 	ref, action := p.RuleRef(d, r), p.RuleAction(r)
 	return Decision{Action: action, Direction: d, Reason: ReasonRule, Rule: &ref,
-		Why: ruleWhy(ref, r, action, f)}
+		Silent: action != Accept && r.Log == LogNone, Why: ruleWhy(ref, r, action, f)}
 }
 
 // defaultDeny names every policy that isolates the endpoint: to open the flow, a rule in any of

@@ -44,6 +44,10 @@ type PolicyTrace struct {
 	Ignored string `json:"ignored,omitempty"`
 	// Rules are those that were asked. In Admin and Baseline the first match is the last one.
 	Rules []RuleTrace `json:"rules,omitempty"`
+	// Alone is how the direction would be decided if this Audit policy were enforced, and no
+	// other. It is missing when the policy does not select the endpoint or says nothing about
+	// the direction.
+	Alone *Decision `json:"alone,omitempty"`
 }
 
 // RuleTrace is what one rule said.
@@ -141,7 +145,7 @@ func (s *Set) traceNetworkPolicies(d Direction, f Flow) TierTrace {
 		tier.Skipped = "the own node is exempt"
 		return tier
 	}
-	isolating := s.isolating(d, f.judged(d).Endpoint)
+	isolating := s.isolating(d, f.judged(d).Endpoint, nil)
 	if len(isolating) > 0 {
 		tier.Outcome = defaultDeny(isolating, d, f).Action
 	}
@@ -184,6 +188,10 @@ func (s *Set) tracePolicy(p *Policy, d Direction, f Flow) PolicyTrace {
 		trace.Ignored = ignoredSubject
 	case p.Mode == Audit:
 		trace.Ignored = ignoredAudit
+		if p.speaksOf(d) {
+			alone := s.decide(d, f, p)
+			trace.Alone = &alone
+		}
 	}
 	return trace
 }

@@ -12,6 +12,10 @@ import (
 func (e Explanation) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n  %s\n", e.Flow, e.Decision.Action, e.Decision.Why)
+	for _, a := range e.Decision.WouldDeny {
+		fmt.Fprintf(&b, "  audited: enforced, %s would make its %s %s: %s\n", a.Policy,
+			a.Direction, a.Action, a.Why)
+	}
 	for _, d := range e.Directions {
 		d.write(&b)
 	}
@@ -62,6 +66,9 @@ func (t PolicyTrace) write(b *strings.Builder) {
 	}
 	if t.Ignored != "" {
 		fmt.Fprintf(b, ": %s", t.Ignored)
+	}
+	if t.Alone != nil {
+		fmt.Fprintf(b, "; enforced, it would make this %s: %s", t.Alone.Action, t.Alone.Why)
 	}
 	b.WriteString("\n")
 	for _, r := range t.Rules {

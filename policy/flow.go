@@ -72,6 +72,10 @@ type Decision struct {
 	Rule *RuleRef `json:"rule,omitempty"`
 	// Isolating names, for a default deny, every policy that isolates the endpoint.
 	Isolating []Ref `json:"isolating,omitempty"`
+	// Silent says that the rule that refuses has log None: it is counted, and not logged.
+	Silent bool `json:"silent,omitempty"`
+	// WouldDeny tells which Audit policies, each alone, would have refused what is accepted.
+	WouldDeny []Audited `json:"wouldDeny,omitempty"`
 	// Why is the decision in one sentence, for people.
 	Why string `json:"why"`
 }

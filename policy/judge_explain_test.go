@@ -52,7 +52,8 @@ ingress of shop/db: Deny (default-deny)
     other policies, which do not select it: 1
   NetworkPolicy: Deny
     NetworkPolicy shop/all
-    NetworkPolicy shop/audit: in Audit mode
+    NetworkPolicy shop/audit: in Audit mode; enforced, it would make this Accept: ` +
+	`NetworkPolicy shop/audit ingress[0] accepts tcp/5432 from shop/api
     NetworkPolicy shop/db
       ingress[0] Accept: peer: shop/api is not pods app=web in namespace "shop"
       ingress[1] Accept: closed, unknown field except; peer: shop/api is not in an empty list
@@ -64,6 +65,29 @@ func TestExplainText(t *testing.T) {
 	e := explained().Explain(flowOf(t, "shop/api", "shop/db", "tcp/5432"))
 	if got := e.String(); got != explainedText {
 		t.Errorf("text: got\n%s\nwant\n%s", got, explainedText)
+	}
+}
+
+func TestExplainShowsWhatAuditWouldDeny(t *testing.T) {
+	s := newSet(
+		netpol("shop/closed", "app=db", ingress(), audited),
+		cluster("next", BaselineTier, 1, podsOf("", ""), egress(
+			rule(Accept, peers(segment("none"))), rule(Reject, nil, tcp(5432))), audited))
+	text := s.Explain(flowOf(t, "shop/api", "shop/db", "tcp/5432")).String()
+	for _, want := range []string{
+		"tcp/5432 from shop/api to shop/db: Accept\n",
+		"  audited: enforced, ClusterNetworkPolicy next would make its egress Reject: " +
+			"ClusterNetworkPolicy next egress[1] rejects tcp/5432 to shop/db\n",
+		"  audited: enforced, NetworkPolicy shop/closed would make its ingress Deny: " +
+			"shop/db is isolated for ingress by NetworkPolicy shop/closed; " +
+			"no rule accepts tcp/5432 from shop/api\n",
+		"    ClusterNetworkPolicy next (priority 1): in Audit mode; " +
+			"enforced, it would make this Reject: ",
+		"    NetworkPolicy shop/closed: in Audit mode; enforced, it would make this Deny: ",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("text: got\n%s\nwant %q in it", text, want)
+		}
 	}
 }
 

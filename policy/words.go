@@ -43,7 +43,8 @@ const (
 // Mode says whether a policy is in force.
 type Mode string
 
-// The modes. An Audit policy decides nothing; its rules count as absent.
+// The modes. An Audit policy decides nothing; its rules count as absent, and what it alone would
+// have refused is told (Decision.WouldDeny).
 const (
 	Enforce Mode = "Enforce"
 	Audit   Mode = "Audit"
