@@ -80,6 +80,9 @@ func (b *bench) disagreement(law *policy.Set, t trip) (policy.Decision, string) 
 	if result.Verdict != want(t, decision) {
 		return decision, b.report(t, decision, result, "first packet")
 	}
+	if text := auditDisagreement(decision, result); text != "" {
+		return decision, b.report(t, decision, result, "first packet, "+text)
+	}
 	live := b.input.Config.mark(b.stamp.Epoch)
 	if decision.Action == policy.Accept && p.CT.Mark != live {
 		return decision, b.report(t, decision, result, "mark of an accepted flow")
@@ -92,6 +95,9 @@ func (b *bench) disagreement(law *policy.Set, t trip) (policy.Decision, string) 
 	result = b.tracer.Walk(path, p)
 	if result.Verdict != want(t, decision) {
 		return decision, b.report(t, decision, result, "first packet with a live mark")
+	}
+	if text := auditDisagreement(decision, result); text != "" {
+		return decision, b.report(t, decision, result, "live mark, "+text)
 	}
 	return decision, b.laterDisagreement(t, decision)
 }
@@ -106,9 +112,15 @@ func (b *bench) laterDisagreement(t trip, d policy.Decision) string {
 	if (result.Verdict == ruleset.Accepted) != (d.Action == policy.Accept) {
 		return b.report(t, d, result, "reply of an old epoch")
 	}
+	if text := auditDisagreement(d, result); text != "" {
+		return b.report(t, d, result, "reply of an old epoch, "+text)
+	}
 	path, p = t.second(old)
 	if result = b.tracer.Walk(path, p); result.Verdict != want(t, d) {
 		return b.report(t, d, result, "unanswered packet of an old epoch")
+	}
+	if text := auditDisagreement(d, result); text != "" {
+		return b.report(t, d, result, "unanswered packet of an old epoch, "+text)
 	}
 	if d.Action != policy.Accept {
 		return ""
@@ -122,6 +134,9 @@ func (b *bench) laterDisagreement(t trip, d policy.Decision) string {
 		if s.Chain == "egress-stage" || s.Chain == "ingress-stage" {
 			return b.report(t, d, result, "unanswered packet judged twice")
 		}
+	}
+	if text := auditDisagreement(policy.Decision{}, result); text != "" {
+		return b.report(t, d, result, "unanswered packet audited twice, "+text)
 	}
 	return ""
 }
@@ -153,6 +168,9 @@ func TestAgree(t *testing.T) {
 				t.Fatalf("seed %d: %s", seed, bad)
 			}
 			histogram[bucket(decision)]++
+			for _, a := range decision.WouldDeny {
+				histogram["audited "+a.Direction.String()]++
+			}
 		}
 	}
 	t.Logf("seed %d: %d decisions, 0 disagreements: %v", seed, *agreeDecisions, histogram)
@@ -161,6 +179,12 @@ func TestAgree(t *testing.T) {
 		if histogram[name]*1000 < *agreeDecisions*least {
 			t.Errorf("%s: got %d of %d decisions, want at least %d in a thousand", name,
 				histogram[name], *agreeDecisions, least)
+		}
+	}
+	for _, name := range []string{"audited egress", "audited ingress"} {
+		if histogram[name]*100 < *agreeDecisions*2 {
+			t.Errorf("%s: got %d for %d decisions, want at least 2 %%", name, histogram[name],
+				*agreeDecisions)
 		}
 	}
 }

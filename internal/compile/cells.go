@@ -155,26 +155,42 @@ func (c *compiler) classFor(g *group, hits []hit, active map[int]bool, protocol 
 		byRule[h.rule] = append(byRule[h.rule], h.named)
 	}
 	slices.Sort(concerned)
-	k := &class{isolated: g.isolated, rejectDefault: g.isolated && g.rejectDefault}
+	k := g.newClass(enforced)
+	trials := make([]*class, len(g.trials))
+	for i := range trials {
+		trials[i] = g.newClass(i + 1)
+	}
 	for _, i := range slices.Compact(concerned) {
 		r, names := g.rules[i], byRule[i]
 		if r.anyPort || slices.Contains(names, nil) {
-			k.append(r.tier, c.entryFor(r, nil, 0, 0))
+			k.place(trials, r, c.entryFor(r, nil, 0, 0))
 			continue
 		}
 		slices.SortFunc(names, func(a, b *policy.Port) int {
 			return compareText(a.Key(), b.Key())
 		})
 		for _, named := range names {
-			k.append(r.tier, c.entryFor(r, named, protocol, port))
+			k.place(trials, r, c.entryFor(r, named, protocol, port))
 		}
 	}
-	k.seal()
-	if same := c.classes[k.key]; same != nil {
-		return same
+	return c.shared(k, trials)
+}
+
+// newClass is a class of the group without entries, for what is enforced or for a trial.
+func (g *group) newClass(trial int) *class {
+	return &class{isolated: g.isolates(trial), rejectDefault: g.isolated && g.rejectDefault}
+}
+
+// place adds an entry where its rule counts: what is enforced counts in every trial too.
+func (c *class) place(trials []*class, r resolved, e entry) {
+	if r.trial != enforced {
+		trials[r.trial-1].append(r.tier, e)
+		return
 	}
-	c.classes[k.key] = k
-	return k
+	c.append(r.tier, e)
+	for _, trial := range trials {
+		trial.append(r.tier, e)
+	}
 }
 
 func (c *class) append(tier int, e entry) {
@@ -185,5 +201,32 @@ func (c *class) append(tier int, e entry) {
 		c.application = append(c.application, e)
 	default:
 		c.baseline = append(c.baseline, e)
+	}
+}
+
+// shared completes a class and returns the one value for all that are equal.
+func (c *compiler) shared(k *class, trials []*class) *class {
+	k.seal()
+	for _, trial := range trials {
+		k.try(trial)
+	}
+	if len(k.trials) > 0 {
+		k.seal()
+	}
+	if same := c.classes[k.key]; same != nil {
+		return same
+	}
+	c.classes[k.key] = k
+	return k
+}
+
+// try adds a trial to a class, unless it says the same as the class itself or another trial.
+func (c *class) try(trial *class) {
+	trial.seal()
+	at, found := slices.BinarySearchFunc(c.trials, trial.key, func(t *class, key string) int {
+		return compareText(t.key, key)
+	})
+	if !found && trial.key != c.key {
+		c.trials = slices.Insert(c.trials, at, trial)
 	}
 }

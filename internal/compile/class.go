@@ -34,15 +34,21 @@ type class struct {
 	admin, application, baseline []entry
 	isolated                     bool
 	rejectDefault                bool
-	key, hash                    string
+	// trials are the class as it would be with one Audit policy in force, for each that changes
+	// it. They have no trials of their own, and nothing follows their answers but a record.
+	trials    []*class
+	key, hash string
 }
 
 // outcome is what a class says about a peer.
 type outcome uint8
 
-// The outcomes. Every one but accepted has its own chain, counter and reason.
+// The outcomes. Every one but accepted has its own chain, counter and reason. The audited ones
+// accept: an Audit policy alone would refuse, and some such refusal is logged, or none is.
 const (
 	accepted outcome = iota
+	audited
+	auditedSilently
 	deniedByRule
 	deniedByDefault
 	rejectedByRule
@@ -55,17 +61,37 @@ const (
 
 // reasonWords name the outcomes in chains, counters and log prefixes.
 var reasonWords = [outcomeCount]string{
-	"accept", "rule", "default", "reject-rule", "reject-default", "rule-silent",
-	"reject-rule-silent", "quarantine",
+	"accept", "audit", "audit-silent", "rule", "default", "reject-rule", "reject-default",
+	"rule-silent", "reject-rule-silent", "quarantine",
 }
 
 func (o outcome) String() string { return reasonWords[o] }
+
+func (o outcome) accepts() bool { return o == accepted || o.audits() }
+
+func (o outcome) audits() bool { return o == audited || o == auditedSilently }
 
 func (o outcome) rejects() bool {
 	return o == rejectedByRule || o == rejectedByDefault || o == rejectedSilently
 }
 
-func (o outcome) logs() bool { return o != deniedSilently && o != rejectedSilently }
+func (o outcome) logs() bool {
+	return o != deniedSilently && o != rejectedSilently && o != auditedSilently
+}
+
+// besides is the outcome when one more trial says what it would do. A refusal that is enforced
+// stands; a trial can turn an acceptance into an audited one, and nothing else.
+func (o outcome) besides(trial outcome) outcome {
+	switch {
+	case !o.accepts() || trial.accepts():
+		return o
+	case trial.logs():
+		return audited
+	case o == accepted:
+		return auditedSilently
+	}
+	return o
+}
 
 // ofEntry is the outcome of a matching rule. Pass has none.
 func ofEntry(e *entry) outcome {
@@ -114,7 +140,11 @@ func (c *class) defaultDeny() outcome {
 
 // unmatched is the outcome for an endpoint that no selector and no block names.
 func (c *class) unmatched() outcome {
-	return c.judge(firstAny(c.admin), firstAny(c.application), firstAny(c.baseline))
+	o := c.judge(firstAny(c.admin), firstAny(c.application), firstAny(c.baseline))
+	for _, trial := range c.trials {
+		o = o.besides(trial.unmatched())
+	}
+	return o
 }
 
 func firstAny(entries []entry) int {
@@ -146,6 +176,13 @@ func (c *class) outcomes() []outcome {
 	if c.isolated {
 		seen[c.defaultDeny()] = true
 	}
+	for _, trial := range c.trials {
+		for _, o := range trial.outcomes() {
+			if o = accepted.besides(o); seen[accepted] && o.audits() {
+				seen[o] = true
+			}
+		}
+	}
 	var out []outcome
 	for o := range outcomeCount {
 		if seen[o] {
@@ -165,7 +202,7 @@ func (c *class) distinguishes() bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(c.trials, (*class).distinguishes)
 }
 
 // seal computes the canonical key from the entries.
@@ -192,6 +229,10 @@ func (c *class) seal() {
 	}
 	if c.isolated {
 		b.WriteString("isolated " + c.defaultDeny().String())
+	}
+	// Each trial is asked alone, so their order means nothing.
+	for _, trial := range c.trials {
+		b.WriteString("\nor, in Audit mode,\n" + trial.key)
 	}
 	c.key = b.String()
 	c.hash = shortHash(c.key)

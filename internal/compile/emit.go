@@ -158,6 +158,10 @@ func (e *emitter) exactSet(c *class, o outcome, v verdicts) string {
 
 // blockSet declares the interval set of addresses with that outcome, if there are any.
 func (e *emitter) blockSet(c *class, o outcome, v verdicts, host bool) (string, bool) {
+	of := func(b block) bool { return b.outcome == o }
+	if !slices.ContainsFunc(v.blocks, of) {
+		return "", false
+	}
 	view := "world"
 	if host {
 		view = "host"
@@ -166,18 +170,13 @@ func (e *emitter) blockSet(c *class, o outcome, v verdicts, host bool) (string, 
 	if e.sets[name] != nil {
 		return name, true
 	}
-	var elements []ruleset.Element
-	for _, b := range v.blocks {
-		if b.outcome == o {
-			elements = append(elements, interval(b.first, b.last))
-		}
-	}
-	if len(elements) == 0 {
-		return "", false
-	}
 	s := e.set(name, e.family.address)
 	s.Interval = true
-	s.Elements = elements
+	for _, b := range v.blocks {
+		if of(b) {
+			s.Elements = append(s.Elements, interval(b.first, b.last))
+		}
+	}
 	return name, true
 }
 
@@ -191,8 +190,11 @@ func interval(first, last netip.Addr) ruleset.Element {
 
 // target is where an outcome leads: on to the next question, or to the group's own refusal.
 func (e *emitter) target(g *group, o outcome) string {
-	if o == accepted {
+	switch {
+	case o == accepted:
 		return g.kind.next()
+	case o.audits():
+		return e.audit(g, o)
 	}
 	return e.refusal(g, o)
 }
@@ -214,9 +216,8 @@ func (e *emitter) refusal(g *group, o outcome) string {
 	}
 	rules := []ruleset.Rule{rule(jump("count-" + g.kind.direction().String()))}
 	if o.logs() {
-		id := g.id[len(g.kind.String())+1:]
 		rules = append(rules, sample("log-limit",
-			e.compiler.log(id, g.kind.String(), o.String()), g.kind.judged()))
+			e.compiler.log(g.hash(), g.kind.String(), o.String()), g.kind.judged()))
 	}
 	rules = append(rules, commented(g.title(), end...))
 	e.chain(name, rules...)

@@ -17,6 +17,7 @@ import (
 // fault is a mistake that a compiler could make: one in what it sees, or in what it writes.
 type fault struct {
 	name     string
+	set      func(*policy.Set)
 	policy   func(*policy.Policy)
 	rule     func(*policy.Rule)
 	endpoint func(*policy.Endpoint)
@@ -126,6 +127,9 @@ func (f fault) seen(s *policy.Set) *policy.Set {
 		out.Policies = append(out.Policies, &changed)
 	}
 	policy.SortPolicies(out.Policies)
+	if f.set != nil {
+		f.set(&out)
+	}
 	return &out
 }
 
@@ -253,7 +257,7 @@ const decisionsUntilCaught = 30000
 // TestPlantedFaults makes the compiler wrong on purpose: Agree must notice each time, and
 // must not notice anything when it is right.
 func TestPlantedFaults(t *testing.T) {
-	for _, f := range faults {
+	for _, f := range slices.Concat(faults, auditFaults) {
 		t.Run(f.name, func(t *testing.T) {
 			seed := rand.Uint64()
 			after, report := f.caught(t, seed, decisionsUntilCaught)

@@ -21,6 +21,9 @@ type group struct {
 	id       string
 	policies []*policy.Policy
 	rules    []resolved
+	// trials are those of the policies that are in Audit mode. None of their rules is enforced;
+	// resolved.trial says which rule belongs to which, from 1.
+	trials []*policy.Policy
 	// anyPort are the indexes of the rules that match every port.
 	anyPort  []int
 	isolated bool
@@ -31,6 +34,7 @@ type group struct {
 // resolved is one rule with its ports settled as far as the subject can settle them.
 type resolved struct {
 	tier    int // index into class.tiers
+	trial   int // enforced, or one more than the index into group.trials
 	rule    *policy.Rule
 	action  policy.Action
 	anyPort bool
@@ -39,6 +43,9 @@ type resolved struct {
 	// named are the named ports of an egress rule: every peer has its own numbers.
 	named []policy.Port
 }
+
+// enforced is the trial of rules that belong to none.
+const enforced = 0
 
 // shortHash names a definition. 48 bits: a node has thousands of definitions, not millions.
 func shortHash(parts ...string) string {
@@ -49,12 +56,10 @@ func shortHash(parts ...string) string {
 	return hex.EncodeToString(h.Sum(nil)[:6])
 }
 
-// concerns reports whether the policy has a say in this kind of question.
+// concerns reports whether the policy has a say in this kind of question, or would have one if
+// it were enforced.
 func concerns(p *policy.Policy, k kind) bool {
 	d := k.direction()
-	if p.Mode == policy.Audit {
-		return false
-	}
 	if p.Tier == policy.NetworkPolicyTier {
 		// The own node is exempt from the application tier, in both directions.
 		return !k.host() && p.Isolates[d]
@@ -81,13 +86,19 @@ func newGroup(k kind, policies []*policy.Policy, subject *policy.Endpoint) *grou
 		if p.Tier == policy.BaselineTier {
 			tier = 2
 		}
-		if tier == 1 {
+		trial := enforced
+		switch {
+		case p.Mode == policy.Audit:
+			g.trials = append(g.trials, p)
+			trial = len(g.trials)
+		case tier == 1:
 			g.isolated = true
 			g.rejectDefault = g.rejectDefault && p.DenyAction == policy.Reject
 		}
 		rules := p.Rules[k.direction()]
 		for i := range rules {
 			r := resolve(k, tier, p, &rules[i], subject)
+			r.trial = trial
 			if r.anyPort {
 				g.anyPort = append(g.anyPort, len(g.rules))
 			}
@@ -96,6 +107,12 @@ func newGroup(k kind, policies []*policy.Policy, subject *policy.Endpoint) *grou
 	}
 	g.id = k.String() + "-" + shortHash(g.definition())
 	return g
+}
+
+// isolates reports whether a member is denied what no rule of the application tier accepts, with
+// that trial's policy in force. A NetworkPolicy concerns nobody whom it does not isolate.
+func (g *group) isolates(trial int) bool {
+	return g.isolated || trial != enforced && g.trials[trial-1].Tier == policy.NetworkPolicyTier
 }
 
 func resolve(k kind, tier int, p *policy.Policy, r *policy.Rule,
@@ -132,6 +149,9 @@ func (g *group) definition() string {
 	for _, p := range g.policies {
 		fmt.Fprintf(&b, "policy %s %s %d %v %s\n", p.Ref, p.Tier, p.Priority,
 			p.Isolates[g.kind.direction()], p.DenyAction)
+		if p.Mode == policy.Audit {
+			b.WriteString("in audit\n")
+		}
 	}
 	for _, r := range g.rules {
 		fmt.Fprintf(&b, "rule %d %q %d %s %s %v %v", r.tier, r.rule.Name, r.rule.Index,
@@ -142,10 +162,16 @@ func (g *group) definition() string {
 		for _, p := range append(slices.Clone(r.ports), r.named...) {
 			b.WriteString(" " + p.Key())
 		}
+		if r.trial != enforced {
+			fmt.Fprintf(&b, " in trial %d", r.trial)
+		}
 		b.WriteByte('\n')
 	}
 	return b.String()
 }
+
+// hash is the group's id without its kind.
+func (g *group) hash() string { return g.id[len(g.kind.String())+1:] }
 
 // title names the group's policies for a person who reads the rules.
 func (g *group) title() string {
@@ -155,6 +181,9 @@ func (g *group) title() string {
 	names := make([]string, len(g.policies))
 	for i, p := range g.policies {
 		names[i] = p.Ref.String()
+		if p.Mode == policy.Audit {
+			names[i] += " in Audit"
+		}
 	}
 	return strings.Join(names, ", ")
 }

@@ -38,8 +38,7 @@ func (c *compiler) publish(e *emitter, server int, p Published) {
 		text := protocolWords[p.Protocol] + "-" + number(p.Port)
 		name := "published-" + shortHash(c.endpoints[server].ID, addr.String(), text)
 		if !e.has(name) {
-			c.publishedChain(e, name, accepts)
-			c.deniedClients(e, name, server, addr, p)
+			c.publishedChain(e, name, accepts, c.clients(e, name, addr, p))
 		}
 		e.leads("published", name, "", ruleset.Addr(p.Host.Addr()), ruleset.Byte(p.Protocol),
 			ruleset.Word(p.Host.Port()))
@@ -47,35 +46,54 @@ func (c *compiler) publish(e *emitter, server int, p Published) {
 	}
 }
 
-func (c *compiler) publishedChain(e *emitter, name, accepts string) {
+func (c *compiler) publishedChain(e *emitter, name, accepts string, audits []ruleset.Rule) {
 	denied := "clients-" + name
-	e.set(denied, ruleset.TypeIfname, e.family.address)
-	e.chain(name, slices.Concat(c.cutOffClients(e, name), list(
-		rule(original(), in(denied, ruleset.IIFName, ruleset.CTOrigSaddr), goTo("drop-published")),
-		rule(reply(), in(denied, ruleset.OIFName, ruleset.CTOrigSaddr), goTo("drop-published")),
-		rule(original(), in("bind", ruleset.IIFName, ruleset.CTOrigSaddr), goTo(accepts)),
-		rule(reply(), in("bind", ruleset.OIFName, ruleset.CTOrigSaddr), goTo(accepts)),
-		rule(goTo("drop-quarantine"))))...)
+	e.chain(name, slices.Concat(
+		c.cutOffClients(e, name),
+		fromEither(denied, goTo("drop-published")),
+		audits,
+		fromEither("bind", goTo(accepts)),
+		list(rule(goTo("drop-quarantine"))),
+	)...)
 }
 
-// deniedClients lists the endpoints whose own egress rules forbid the published endpoint. The
-// peer and the port are fixed here, so the answer is known without a packet.
-func (c *compiler) deniedClients(e *emitter, name string, server int, addr netip.Addr,
-	p Published) {
+// fromEither matches the flows of clients in a set, by packets of both directions.
+func fromEither(set string, then ruleset.Statement) []ruleset.Rule {
+	return list(
+		rule(original(), in(set, ruleset.IIFName, ruleset.CTOrigSaddr), then),
+		rule(reply(), in(set, ruleset.OIFName, ruleset.CTOrigSaddr), then))
+}
+
+// clients lists the endpoints whose own egress rules forbid the published endpoint, and returns
+// the rules that record those whose Audit policies would. The peer and the port are fixed here,
+// so the answer is known without a packet.
+func (c *compiler) clients(e *emitter, name string, addr netip.Addr, p Published) []ruleset.Rule {
+	e.set("clients-"+name, ruleset.TypeIfname, e.family.address)
+	var audits []ruleset.Rule
 	for i, client := range c.endpoints {
-		if client.Local == nil {
+		g := c.judged[i][egress]
+		if client.Local == nil || g == nil {
 			continue
 		}
-		g := c.judged[i][egress]
-		if g == nil || e.says(c.classAt(g, p.Protocol, p.Port), addr) == accepted {
+		o := e.says(c.classAt(g, p.Protocol, p.Port), addr)
+		if o == accepted {
 			continue
+		}
+		set := "clients-" + name
+		if o.audits() {
+			set = "clients-" + o.String() + "-" + shortHash(name, g.id)
+			if e.sets[set] == nil {
+				e.set(set, ruleset.TypeIfname, e.family.address)
+				audits = append(audits, fromEither(set, jump(e.auditNote(g, o)))...)
+			}
 		}
 		for _, a := range c.owned[i] {
 			if e.family.has(a) {
-				e.member("clients-"+name, ruleset.Ifname(client.Local.Interface()), ruleset.Addr(a))
+				e.member(set, ruleset.Ifname(client.Local.Interface()), ruleset.Addr(a))
 			}
 		}
 	}
+	return audits
 }
 
 // classAt is the class of one port of the group.

@@ -73,7 +73,5 @@ func (c *compiler) cutOffClients(e *emitter, chain string) []ruleset.Rule {
 	if e.sets[set] == nil {
 		return nil
 	}
-	return list(
-		rule(original(), in(set, ruleset.IIFName, ruleset.CTOrigSaddr), goTo("drop-quarantine")),
-		rule(reply(), in(set, ruleset.OIFName, ruleset.CTOrigSaddr), goTo("drop-quarantine")))
+	return fromEither(set, goTo("drop-quarantine"))
 }

@@ -53,18 +53,22 @@ func (c *compiler) declareSets(t *table, f family) {
 		t.set(k.open(), name, f.address)
 	}
 	t.verdictMap("published", f.address, ruleset.TypeProto, ruleset.TypeService)
-	dynamic := func(s *ruleset.Set, timeout time.Duration, counter bool) {
-		s.Dynamic = &ruleset.Dynamic{Size: 65536, Timeout: timeout, Counter: counter}
+	dynamic := func(s *ruleset.Set) {
+		s.Dynamic = &ruleset.Dynamic{Size: 65536, Timeout: 10 * time.Minute, Counter: true}
 	}
 	for _, d := range []string{"egress", "ingress"} {
 		dynamic(t.set("denied-"+d, f.address, f.address, ruleset.TypeProto,
-			ruleset.TypeService), 10*time.Minute, true)
-		dynamic(t.set("denied-"+d+"-other", f.address, f.address, ruleset.TypeProto),
-			10*time.Minute, true)
+			ruleset.TypeService))
+		dynamic(t.set("denied-"+d+"-other", f.address, f.address, ruleset.TypeProto))
 	}
-	dynamic(t.set("insert-limit", f.address), time.Minute, false)
-	dynamic(t.set("log-limit", f.address), time.Minute, false)
-	dynamic(t.set("log-limit-interface", name), time.Minute, false)
+	t.limitSet("insert-limit", f.address)
+	t.limitSet("log-limit", f.address)
+	t.limitSet("log-limit-interface", name)
+}
+
+// limitSet declares a set that holds a rate for each key.
+func (t *table) limitSet(name string, key ruleset.Type) {
+	t.set(name, key).Dynamic = &ruleset.Dynamic{Size: 65536, Timeout: time.Minute}
 }
 
 // managed repeats a rule for everything that says "this interface is managed": the set of

@@ -36,14 +36,26 @@ const (
 	ofHost                  // the own node
 )
 
-// lookup is a class's three tiers as piece lists for one view and family.
+// lookup is a class's three tiers as piece lists for one view and family, with those of its
+// trials.
 type lookup struct {
 	class *class
 	tiers [3][]piece
+	// selected are the first entries that name an endpoint by selector, single those that name
+	// one address; both are of ofEndpoints alone.
+	selected map[int][3]int
+	single   map[netip.Addr][3]int
+	trials   []lookup
 }
 
 func (c *class) lookup(v view, zero netip.Addr) lookup {
 	l := lookup{class: c}
+	if v == ofEndpoints {
+		l.selected, l.single = c.selected(), c.selectedAddresses()
+	}
+	for _, trial := range c.trials {
+		l.trials = append(l.trials, trial.lookup(v, zero))
+	}
 	for t, tier := range c.tiers() {
 		var spans []span
 		for i := range tier {
@@ -98,26 +110,49 @@ func appendBlock(spans []span, b policy.CIDR, index int) []span {
 	return append(spans, span{at, last, index})
 }
 
-// at is the outcome for address a when, besides what the pieces say, the entries with the
-// given indexes match by selector.
-func (l lookup) at(a netip.Addr, selected [3]int) outcome {
-	var first [3]int
-	for t := range l.tiers {
-		first[t] = min(indexAt(l.tiers[t], a), selected[t])
+// at is the outcome for address a of an endpoint, by index, or of nobody.
+func (l lookup) at(a netip.Addr, endpoint int) outcome {
+	first, ok := l.selected[endpoint]
+	if !ok {
+		first = [3]int{none, none, none}
 	}
-	return l.class.judge(first[0], first[1], first[2])
+	single, named := l.single[a]
+	for t := range l.tiers {
+		first[t] = min(first[t], indexAt(l.tiers[t], a))
+		if named {
+			first[t] = min(first[t], single[t])
+		}
+	}
+	o := l.class.judge(first[0], first[1], first[2])
+	for _, trial := range l.trials {
+		if !o.accepts() {
+			break
+		}
+		o = o.besides(trial.at(a, endpoint))
+	}
+	return o
 }
 
-var nobody = [3]int{none, none, none}
+// nobody is the index of no endpoint.
+const nobody = -1
 
-// segments merges the three piece lists into ranges with one outcome each.
-func (l lookup) segments() []block {
+// starts are the addresses at which a piece begins.
+func (l lookup) starts() []netip.Addr {
 	var starts []netip.Addr
 	for _, t := range l.tiers {
 		for _, p := range t {
 			starts = append(starts, p.first)
 		}
 	}
+	for _, trial := range l.trials {
+		starts = append(starts, trial.starts()...)
+	}
+	return starts
+}
+
+// segments merges the piece lists into ranges with one outcome each.
+func (l lookup) segments() []block {
+	starts := l.starts()
 	slices.SortFunc(starts, netip.Addr.Compare)
 	starts = slices.Compact(starts)
 	var out []block
@@ -144,7 +179,7 @@ func (c *class) selected() map[int][3]int {
 			for _, m := range tier[i].members {
 				first, ok := out[m]
 				if !ok {
-					first = nobody
+					first = [3]int{none, none, none}
 				}
 				first[t] = min(first[t], i)
 				out[m] = first
@@ -162,7 +197,7 @@ func (c *class) selectedAddresses() map[netip.Addr][3]int {
 			for _, a := range tier[i].addresses {
 				first, ok := out[a]
 				if !ok {
-					first = nobody
+					first = [3]int{none, none, none}
 				}
 				first[t] = min(first[t], i)
 				out[a] = first
@@ -172,13 +207,14 @@ func (c *class) selectedAddresses() map[netip.Addr][3]int {
 	return out
 }
 
-func lowest(selected [3]int, single map[netip.Addr][3]int, a netip.Addr) [3]int {
-	if first, ok := single[a]; ok {
-		for t := range selected {
-			selected[t] = min(selected[t], first[t])
-		}
+// named are the endpoints that some entry names by selector, of a trial's too.
+func (l lookup) named() []int {
+	all := slices.Collect(maps.Keys(l.selected))
+	for _, trial := range l.trials {
+		all = slices.AppendSeq(all, maps.Keys(trial.selected))
 	}
-	return selected
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // verdictsFor settles the class for one family. owned are the endpoints' addresses, by index.
@@ -190,25 +226,20 @@ func (c *class) verdictsFor(zero netip.Addr, owned [][]netip.Addr) verdicts {
 	}
 	v.exact = map[outcome][]netip.Addr{}
 	addresses := c.lookup(ofEndpoints, zero)
-	selected, single := c.selected(), c.selectedAddresses()
 	settle := func(i int) {
-		first, ok := selected[i]
-		if !ok {
-			first = nobody
-		}
 		for _, a := range owned[i] {
 			if a.Is4() != zero.Is4() {
 				continue
 			}
-			if o := addresses.at(a, lowest(first, single, a)); o != world.at(a, nobody) {
+			if o := addresses.at(a, i); o != world.at(a, nobody) {
 				v.exact[o] = append(v.exact[o], a)
 			}
 		}
 	}
-	if len(single) == 0 && addresses.flat() && world.flat() &&
+	if addresses.flat() && world.flat() &&
 		addresses.at(zero, nobody) == world.at(zero, nobody) {
 		// Nobody differs from the world but those that an entry names: most classes name few.
-		for _, i := range slices.Sorted(maps.Keys(selected)) {
+		for _, i := range addresses.named() {
 			settle(i)
 		}
 		return v
@@ -221,7 +252,9 @@ func (c *class) verdictsFor(zero netip.Addr, owned [][]netip.Addr) verdicts {
 
 // flat tells whether all addresses are alike in every tier.
 func (l lookup) flat() bool {
-	return len(l.tiers[0]) == 1 && len(l.tiers[1]) == 1 && len(l.tiers[2]) == 1
+	return len(l.single) == 0 &&
+		len(l.tiers[0]) == 1 && len(l.tiers[1]) == 1 && len(l.tiers[2]) == 1 &&
+		!slices.ContainsFunc(l.trials, func(trial lookup) bool { return !trial.flat() })
 }
 
 // hostVerdicts settles the class for the own node as the peer.

@@ -93,7 +93,7 @@ func (d Dice) Policies() *policy.Set {
 	}
 	for _, p := range s.Policies {
 		p.Mode = policy.Enforce
-		if d.percent(10) {
+		if d.percent(20) {
 			p.Mode = policy.Audit
 		}
 		p.DenyAction = roll(d, policy.Deny, policy.Deny, policy.Reject)
