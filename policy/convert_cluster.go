@@ -84,7 +84,6 @@ func (s dialect) read(o object, x extras, fields []string) draft {
 	if v, ok := spec.field("mode"); ok {
 		if mode, ok := enum(v, Enforce, Audit); ok {
 			p.Mode = mode
-			v.noteMode(mode)
 		}
 	}
 	p.Subject, w.subjectRead = s.readSubject(spec)

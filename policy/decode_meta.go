@@ -134,7 +134,6 @@ func (v value) annotations(k *kind, x *extras) {
 			at.reject("an annotation of the standard kinds", "the fields of "+k.name)
 		case key.Value == annotationMode:
 			x.mode, _ = fold(field, Enforce, Audit)
-			field.noteMode(x.mode)
 		case key.Value == annotationLog:
 			x.log, _ = fold(field, LogDenied, LogAll, LogNone)
 			field.noteLog(x.log)
@@ -143,13 +142,6 @@ func (v value) annotations(k *kind, x *extras) {
 		case !slices.Contains(known, key.Value):
 			at.reject("an unknown annotation", oneOf(known)+suggestion(key.Value, known))
 		}
-	}
-}
-
-func (v value) noteMode(m Mode) {
-	if m == Audit {
-		v.notEnforced("mode Audit is not enforced yet: the document counts as absent " +
-			"and records nothing")
 	}
 }
 

@@ -105,7 +105,8 @@ type SegmentationPolicySpec struct {
 	// +validation:Minimum=0
 	// +validation:Maximum=1000
 	Priority int32 `json:"priority"`
-	// Mode is Enforce or Audit. A policy in Audit decides nothing.
+	// Mode is Enforce or Audit. A policy in Audit decides nothing; what it alone would have
+	// refused is counted and logged, and goes on.
 	//
 	// +optional
 	// +default="Enforce"
