@@ -3,7 +3,10 @@
 package compile
 
 import (
+	"strings"
+
 	"github.com/bulkhead-net/bulkhead/internal/ruleset"
+	"github.com/bulkhead-net/bulkhead/policy"
 )
 
 // auditLimit bounds the samples of audited packets for each endpoint. It is not the limit of
@@ -29,6 +32,18 @@ func (e *emitter) auditNote(g *group, o outcome) string {
 		e.chain(name, e.auditRecord(g, o)...)
 	}
 	return name
+}
+
+// AuditCounter tells whether a counter object counts audited packets, and of which direction.
+func AuditCounter(name string) (policy.Direction, bool) {
+	for k := range kindCount {
+		for _, o := range []outcome{audited, auditedSilently} {
+			if strings.HasPrefix(name, k.String()+"-") && strings.HasSuffix(name, "-"+o.String()) {
+				return k.direction(), true
+			}
+		}
+	}
+	return 0, false
 }
 
 // auditRecord counts an audited packet, and logs it unless no refusal would have been logged.

@@ -4,6 +4,7 @@ package ctl
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/bulkhead-net/bulkhead/internal/ruleset"
 	"github.com/bulkhead-net/bulkhead/policy"
@@ -40,6 +41,8 @@ func (v view) differences(j journey, x explanation) []string {
 	if want := wanted(x.Law.Decision, j.flow); x.Rules.Verdict != want.String() {
 		found = append(found, fmt.Sprintf("the law says %s, so the rules should %s; they %s",
 			x.Law.Decision.Action, want, x.Rules.Verdict))
+	} else if x.Rules.always() == "" {
+		found = append(found, x.auditDifferences()...)
 	}
 	for _, e := range []end{j.from, j.to} {
 		if e.attachment == nil {
@@ -56,6 +59,29 @@ func (v view) differences(j journey, x explanation) []string {
 			count(n, "difference"), v.drift[0]))
 	}
 	return found
+}
+
+// auditDifferences compares what Audit policies would deny with what the rules count as such.
+func (x explanation) auditDifferences() []string {
+	var found []string
+	for _, d := range []policy.Direction{policy.Egress, policy.Ingress} {
+		switch law, rules := audits(x.Law.Decision, d), x.Rules.audits(d); {
+		case law && !rules:
+			found = append(found, fmt.Sprintf("an Audit policy would deny the %s; "+
+				"the rules do not count it", d))
+		case rules && !law:
+			found = append(found, fmt.Sprintf("the rules count the %s as audited; "+
+				"no Audit policy would deny it", d))
+		}
+	}
+	return found
+}
+
+// audits reports whether some Audit policy would deny the direction.
+func audits(decision policy.Decision, d policy.Direction) bool {
+	return slices.ContainsFunc(decision.WouldDeny, func(a policy.Audited) bool {
+		return a.Direction == d
+	})
 }
 
 // wanted is what the rules must do to the first packet of a flow about which the law says so.

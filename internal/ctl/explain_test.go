@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/bulkhead-net/bulkhead/internal/testnet"
+	"github.com/bulkhead-net/bulkhead/policy"
 )
 
 // explained is what programs read of explain's JSON.
@@ -19,8 +21,13 @@ type explained struct {
 	Notes       []string `json:"notes"`
 	Law         struct {
 		Decision struct {
-			Action string `json:"action"`
-			Reason string `json:"reason"`
+			Action    string `json:"action"`
+			Reason    string `json:"reason"`
+			WouldDeny []struct {
+				Policy    policy.Ref `json:"policy"`
+				Direction string     `json:"direction"`
+				Action    string     `json:"action"`
+			} `json:"wouldDeny"`
 		} `json:"decision"`
 	} `json:"law"`
 	Rules struct {
@@ -100,6 +107,77 @@ func TestExplainIsWhatHappens(t *testing.T) {
 			if counts != (tc.want != nil) || packets > old != counts {
 				t.Errorf("counter: got %d packets after %d, marked %t, want %t", packets, old, counts,
 					tc.want != nil)
+			}
+		})
+	}
+}
+
+// auditPolicies are the two sorts of Audit: what would isolate, and what stands in order.
+const auditPolicies = `
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: batch, namespace: shop, annotations: {bulkhead.dev/mode: audit}}
+spec:
+  podSelector: {matchLabels: {app: batch}}
+  policyTypes: [Egress]
+---
+apiVersion: bulkhead.dev/v1alpha1
+kind: SegmentationPolicy
+metadata: {name: no-telnet}
+spec:
+  tier: Admin
+  priority: 5
+  mode: Audit
+  subject: {namespaces: {}}
+  egress:
+  - action: Deny
+    to: [{entity: Host}]
+    protocols: [{tcp: {destinationPort: {number: 23}}}]
+`
+
+// TestExplainShowsAudits foretells what Audit policies would do, and wants one packet of a new
+// connection, which works, on the counter that it marks.
+func TestExplainShowsAudits(t *testing.T) {
+	s := newSite(t)
+	s.policies(t, sitePolicies+auditPolicies)
+	s.attachAll(t)
+	s.boxes["web"].Serve(t, "tcp", 80)
+	s.net.Serve(t, "tcp", 23)
+	s.net.Serve(t, "tcp", 24)
+	for _, tc := range []struct {
+		from, to, address string
+		want              []string
+	}{
+		{"batch", "shop/web", "10.1.0.2:80", []string{"NetworkPolicy shop/batch egress Deny"}},
+		{"batch", "host", "10.1.0.1:23", []string{"SegmentationPolicy no-telnet egress Deny"}},
+		{"web", "host", "[fd00:1::1]:23", []string{"SegmentationPolicy no-telnet egress Deny"}},
+		{"batch", "host", "10.1.0.1:24", nil},
+	} {
+		t.Run(tc.from+" "+tc.address, func(t *testing.T) {
+			line := []string{"shop/" + tc.from, tc.to, portOf(tc.address) + "/tcp"}
+			if strings.HasPrefix(tc.address, "[") {
+				line = append(line, "-6")
+			}
+			before, code := s.explain(t, line...)
+			if code != 0 || !before.Agree || before.Rules.Verdict != "accept" {
+				t.Fatalf("got %d, %+v, want agreement on accept", code, before)
+			}
+			var got []string
+			for _, a := range before.Law.Decision.WouldDeny {
+				got = append(got, a.Policy.String()+" "+a.Direction+" "+a.Action)
+			}
+			if !slices.Equal(got, tc.want) {
+				t.Errorf("would deny: got %q want %q", got, tc.want)
+			}
+			if err := s.boxes[tc.from].Dial("tcp", tc.address, 0); err != nil {
+				t.Errorf("probe: got %v, want it to pass", err)
+			}
+			old, _ := before.counted()
+			after, _ := s.explain(t, line...)
+			packets, _ := after.counted()
+			if want := old + uint64(len(tc.want)); packets != want {
+				t.Errorf("counter: got %d packets, want %d", packets, want)
 			}
 		})
 	}

@@ -122,16 +122,27 @@ func (k kernelView) write(b *strings.Builder) error {
 // by itself: in the rendered whole, a line break inside of a name would pass for the trace's own.
 func printableLaw(x policy.Explanation) string {
 	x.Flow = cli.Printable(x.Flow)
-	x.Decision.Why = cli.Printable(x.Decision.Why)
+	x.Decision = printableDecision(x.Decision)
 	directions := x.Directions
 	x.Directions = nil
 	for _, d := range directions {
 		d.Party = cli.Printable(d.Party)
-		d.Decision.Why = cli.Printable(d.Decision.Why)
+		d.Decision = printableDecision(d.Decision)
 		d.Tiers = printableTiers(d.Tiers)
 		x.Directions = append(x.Directions, d)
 	}
 	return x.String()
+}
+
+func printableDecision(d policy.Decision) policy.Decision {
+	d.Why = cli.Printable(d.Why)
+	audits := d.WouldDeny
+	d.WouldDeny = nil
+	for _, a := range audits {
+		a.Why = cli.Printable(a.Why)
+		d.WouldDeny = append(d.WouldDeny, a)
+	}
+	return d
 }
 
 func printableTiers(tiers []policy.TierTrace) []policy.TierTrace {
@@ -145,6 +156,10 @@ func printableTiers(tiers []policy.TierTrace) []policy.TierTrace {
 			for _, r := range rules {
 				r.Why = cli.Printable(r.Why)
 				p.Rules = append(p.Rules, r)
+			}
+			if p.Alone != nil {
+				alone := printableDecision(*p.Alone)
+				p.Alone = &alone
 			}
 			t.Policies = append(t.Policies, p)
 		}

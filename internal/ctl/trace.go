@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-net/bulkhead/internal/compile"
 	"github.com/bulkhead-net/bulkhead/internal/nft"
 	"github.com/bulkhead-net/bulkhead/internal/ruleset"
+	"github.com/bulkhead-net/bulkhead/policy"
 )
 
 // traced is what the compiled rules do to the flow's first packet.
@@ -55,6 +57,14 @@ func (t traced) always() string {
 		return ""
 	}
 	return reason
+}
+
+// audits reports whether a rule counts the packet as audited in the direction.
+func (t traced) audits(d policy.Direction) bool {
+	return slices.ContainsFunc(t.Steps, func(s tracedStep) bool {
+		of, ok := compile.AuditCounter(s.Counter)
+		return ok && of == d
+	})
 }
 
 // kernelView is what the kernel holds of the objects that the flow meets.
