@@ -127,3 +127,23 @@ func logPrefixes(r ruleset.Result) []string {
 	}
 	return out
 }
+
+func TestAuditCounter(t *testing.T) {
+	for name, want := range map[string]string{
+		"egress-0123456789ab-audit":           "egress",
+		"to-host-0123456789ab-audit-silent":   "egress",
+		"ingress-0123456789ab-audit":          "ingress",
+		"from-host-0123456789ab-audit-silent": "ingress",
+		"ingress-0123456789ab-rule-silent":    "",
+		"drop-invalid":                        "",
+		"":                                    "",
+	} {
+		got := ""
+		if direction, ok := AuditCounter(name); ok {
+			got = direction.String()
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}

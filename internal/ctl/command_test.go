@@ -29,6 +29,7 @@ func (s *site) register(t *testing.T, a endpoint.Attachment) {
 // forge lines and change direction, and looks at every output for what acts on a terminal.
 func TestHostileNamesReachNoTerminal(t *testing.T) {
 	s := newSite(t)
+	s.policies(t, sitePolicies+isolatingAudit)
 	const evil = "x\x1b[2J\r\nall three agree\u202e\u009b\x07"
 	a := s.attachment("web")
 	a.Endpoint.Name = evil

@@ -136,6 +136,15 @@ spec:
     protocols: [{tcp: {destinationPort: {number: 23}}}]
 `
 
+// isolatingAudit has the name of every endpoint in its answer.
+const isolatingAudit = `
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: closed, namespace: shop, annotations: {bulkhead.dev/mode: audit}}
+spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
+`
+
 // TestExplainShowsAudits foretells what Audit policies would do, and wants one packet of a new
 // connection, which works, on the counter that it marks.
 func TestExplainShowsAudits(t *testing.T) {
