@@ -28,8 +28,8 @@ func bothAsked(egress, ingress Decision) Decision {
 }
 
 // EvaluateDirection decides about one direction of a flow, by policy alone: quarantine, then Admin,
-// then NetworkPolicy, then Baseline, then allow. What is always dropped is not asked for here. Audit
-// policies are asked only about a direction that the enforced ones accept.
+// then NetworkPolicy, then Baseline, then allow. What is always dropped is not asked for here.
+// Audit policies are asked only about a direction that the enforced ones accept.
 func (s *Set) EvaluateDirection(d Direction, f Flow) Decision {
 	decision := s.decide(d, f, nil)
 	if decision.Action == Accept && decision.Reason != ReasonNotSubject {

@@ -31,7 +31,8 @@ func outer(ctx context.Context, o options, args []string) error {
 	return startStage(ctx, append([]string{stageRole, "-bin", dir}, args...))
 }
 
-// build makes the plugin, the daemon, and the empty program whose start is the floor of any plugin's.
+// build makes the plugin, the daemon, and the empty program whose start is the floor of any
+// plugin's.
 func build(ctx context.Context, dir string) error {
 	empty := filepath.Join(dir, "empty.go")
 	if err := os.WriteFile(empty, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {

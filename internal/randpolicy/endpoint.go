@@ -49,7 +49,7 @@ func (d Dice) Endpoints() []Endpoint {
 
 // quarantine is that of few endpoints, and of these some let somebody in.
 func (d Dice) quarantine() *policy.Quarantine {
-	if !d.percent(5) {
+	if !d.percent(4) {
 		return nil
 	}
 	q := &policy.Quarantine{}

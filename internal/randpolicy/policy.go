@@ -35,7 +35,7 @@ func (d Dice) rules(most int, actions ...policy.Action) []policy.Rule {
 }
 
 func (d Dice) subject() policy.Subject {
-	if d.percent(20) {
+	if d.percent(12) {
 		return policy.Subject{Segment: roll(d, "pci", "edge")}
 	}
 	p := d.podSelector()
@@ -93,7 +93,7 @@ func (d Dice) Policies() *policy.Set {
 	}
 	for _, p := range s.Policies {
 		p.Mode = policy.Enforce
-		if d.percent(20) {
+		if d.percent(12) {
 			p.Mode = policy.Audit
 		}
 		p.DenyAction = roll(d, policy.Deny, policy.Deny, policy.Reject)
