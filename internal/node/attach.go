@@ -166,7 +166,7 @@ func (n *Node) Apply(ctx context.Context) (Report, error) {
 		return Report{}, n.policyErr
 	}
 	if err := n.MendLinks(); err != nil {
-		n.notes = append(n.notes, err.Error())
+		n.note(err.Error())
 	}
 	return n.Resync(ctx)
 }

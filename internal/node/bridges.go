@@ -18,7 +18,7 @@ const bridgesFile = "bridges.json"
 func (n *Node) enableNetfilter(bridge string) error {
 	var ours []string
 	if err := n.readJSON(bridgesFile, &ours); err != nil {
-		n.notes = append(n.notes, err.Error())
+		n.note(err.Error())
 	}
 	changed, err := n.links.EnableBridgeNetfilter(bridge)
 	if err != nil || !changed || slices.Contains(ours, bridge) {

@@ -54,7 +54,7 @@ func (n *Node) readModel(name string) (*model, error) {
 		if n.lock != nil {
 			err = fmt.Errorf("%w (set aside as %s)", err, setAside(path))
 		}
-		n.notes = append(n.notes, fmt.Sprintf("%s: %v", path, err))
+		n.note(fmt.Sprintf("%s: %v", path, err))
 		return nil, nil
 	}
 	return m, nil

@@ -127,7 +127,7 @@ func (n *Node) loadAttachments() error {
 		if c.SetAside != "" {
 			note += " (set aside as " + c.SetAside + ")"
 		}
-		n.notes = append(n.notes, note)
+		n.note(note)
 	}
 	// The oldest attachment keeps an address that two of them claim.
 	slices.SortStableFunc(all, func(a, b endpoint.Attachment) int {
@@ -162,6 +162,16 @@ func (n *Node) Policies() *policy.Set { return n.set }
 
 // Config is the node's compile configuration.
 func (n *Node) Config() compile.Config { return n.config }
+
+// maxNotes bounds what a process that stays remembers; what goes on being wrong is told once.
+const maxNotes = 64
+
+// note remembers what was found wrong.
+func (n *Node) note(text string) {
+	if len(n.notes) < maxNotes && !slices.Contains(n.notes, text) {
+		n.notes = append(n.notes, text)
+	}
+}
 
 // Notes are what was found wrong in the state directory.
 func (n *Node) Notes() []string { return slices.Clone(n.notes) }

@@ -17,7 +17,7 @@ import (
 func (n *Node) loadPolicies() error {
 	if n.lastGood == nil {
 		if err := n.readJSON("documents.json", &n.lastGood); err != nil {
-			n.notes = append(n.notes, err.Error())
+			n.note(err.Error())
 		}
 	}
 	n.loadVersions()

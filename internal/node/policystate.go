@@ -71,7 +71,7 @@ func (n *Node) loadVersions() {
 	}
 	n.versions = map[string]version{}
 	if err := n.readJSON(versionsFile, &n.versions); err != nil {
-		n.notes = append(n.notes, err.Error())
+		n.note(err.Error())
 	}
 	if n.versions == nil {
 		n.versions = map[string]version{}

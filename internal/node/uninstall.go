@@ -27,7 +27,7 @@ func (n *Node) Uninstall(context.Context) error {
 	}
 	for _, a := range n.attachments {
 		if err := n.closeReserved(a, false); err != nil {
-			n.notes = append(n.notes, err.Error())
+			n.note(err.Error())
 		}
 	}
 	n.attachments, n.config = nil, compile.DefaultConfig()
