@@ -9,7 +9,7 @@ build: ## static binaries into bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/bulkhead ./cmd/bulkheadd ./cmd/bulkheadctl
 
 .PHONY: demo
-demo: deps ## containers on two networks, policies, and what gets through
+demo: deps ## containers, policies, an agent, and what gets through
 	CGO_ENABLED=0 go run ./e2e/demo
 
 .PHONY: test

@@ -16,6 +16,7 @@ import (
 // programs are what the demo runs: ours, and the CNI project's at the version of go.mod.
 var programs = []string{
 	"./cmd/bulkhead",
+	"./cmd/bulkheadd",
 	"./cmd/bulkheadctl",
 	"github.com/containernetworking/plugins/plugins/main/bridge",
 	"github.com/containernetworking/plugins/plugins/main/ptp",

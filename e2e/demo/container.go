@@ -15,6 +15,8 @@ import (
 
 	"github.com/containernetworking/cni/libcni"
 	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-net/bulkhead/policy"
 )
 
 // container is a role at work: a process in a network namespace, or in the stage's for the host.
@@ -30,6 +32,8 @@ type container struct {
 	addresses []netip.Addr
 	gateways  []netip.Addr
 	hostLink  string
+
+	quarantine *policy.Quarantine // nil if it is not in one
 }
 
 // startContainer starts a role and waits until its services listen. Its network is empty yet.

@@ -110,28 +110,52 @@ func output(t *testing.T, cmd *exec.Cmd) string {
 	return string(out)
 }
 
+// told is what the demo says, with an agent and without.
+var told = []string{
+	"132 of 132 probes pass",
+	"web     -> db  cut: last echo",
+	"api     -> db  goes on:",
+	"backup  -> db  goes on:",
+	"nft list ruleset: empty",
+}
+
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	m := newMachine(t)
-	start := time.Now()
-	out := strings.TrimRight(output(t, m.inside(m.demo)), "\n")
-	t.Logf("%s\n%s", time.Since(start).Round(time.Millisecond), out)
-	last := out[strings.LastIndex(out, "\n")+1:]
-	if !strings.Contains(last, "observed == expected") {
-		t.Errorf("last line: got %q, want observed == expected", last)
-	}
-	for _, want := range []string{
-		"132 of 132 probes pass",
-		"web     -> db  cut: last echo",
-		"api     -> db  goes on:",
-		"backup  -> db  goes on:",
-		"nft list ruleset: empty",
+	for name, c := range map[string]struct {
+		arguments     []string
+		told, silence []string
+	}{
+		"agent": {nil, []string{"documents are in force", "ms after the rename",
+			"$ kill -9", "probes end as the policies say, without any process of ours",
+			"it found nothing to change", "backup  -> db  cut: last echo"},
+			[]string{"bulkheadctl apply"}},
+		"daemonless": {[]string{"-daemonless"}, []string{"$ bulkheadctl apply",
+			"ms after apply began"}, []string{"bulkheadd agent"}},
 	} {
-		if !strings.Contains(out, want) {
-			t.Errorf("output lacks %q", want)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMachine(t)
+			start := time.Now()
+			arguments := append([]string{m.demo}, c.arguments...)
+			out := strings.TrimRight(output(t, m.inside(arguments...)), "\n")
+			t.Logf("%s\n%s", time.Since(start).Round(time.Millisecond), out)
+			last := out[strings.LastIndex(out, "\n")+1:]
+			if !strings.Contains(last, "observed == expected") {
+				t.Errorf("last line: got %q, want observed == expected", last)
+			}
+			for _, want := range append(c.told, told...) {
+				if !strings.Contains(out, want) {
+					t.Errorf("output lacks %q", want)
+				}
+			}
+			for _, unwanted := range c.silence {
+				if strings.Contains(out, unwanted) {
+					t.Errorf("output has %q", unwanted)
+				}
+			}
+			m.untouched(t)
+		})
 	}
-	m.untouched(t)
 }
 
 // standing is a demo that holds.

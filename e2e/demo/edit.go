@@ -34,6 +34,9 @@ var connections = []struct {
 // grace is how much later than the kernel's change an echo may be noticed: it was on its way.
 const grace = 20 * time.Millisecond
 
+// stillness is how long a connection that was cut must stay silent.
+const stillness = 500 * time.Millisecond
+
 // edit changes a policy under running connections.
 func (p *play) edit(ctx context.Context) error {
 	for _, c := range connections {
@@ -47,29 +50,24 @@ func (p *play) edit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := replaceLine(); err != nil {
+	if err := writeEdit(); err != nil {
 		return err
 	}
 	p.say("  web, api and backup each hold a connection to db open. %s:\n"+
 		"    - %s\n    + %s", editedFile, oldLine, newLine)
-	start := time.Now()
-	if _, err := p.ctl(ctx, "apply"); err != nil {
-		return err
-	}
-	took := time.Since(start)
-	time.Sleep(grace)
-	at, err := p.echoes()
+	w := watched{start: time.Now()}
+	at, err := p.follow(ctx, &w)
 	if err != nil {
 		return err
 	}
-	time.Sleep(500 * time.Millisecond)
+	time.Sleep(stillness)
 	later, err := p.echoes()
 	if err != nil {
 		return err
 	}
-	p.say("  apply ended after %d ms", took.Milliseconds())
 	for i, c := range connections {
-		if err := p.judge(c.from, c.cut, start, before[i], at[i], later[i]); err != nil {
+		w.before, w.at, w.later = before[i], at[i], later[i]
+		if err := p.judge(c.from, c.cut, w); err != nil {
 			return err
 		}
 	}
@@ -78,8 +76,16 @@ func (p *play) edit(ctx context.Context) error {
 	return err
 }
 
-// judge tells how a connection fared; before is from before the edit, at from right after it.
-func (p *play) judge(name string, cut bool, start time.Time, before, at, later *echoes) error {
+// watched is a connection around a change: how it was before, right after, and some time later.
+type watched struct {
+	start             time.Time // of the change
+	change            string    // in words
+	before, at, later *echoes
+}
+
+// judge tells how a connection fared.
+func (p *play) judge(name string, cut bool, w watched) error {
+	before, at, later := w.before, w.at, w.later
 	switch {
 	case before.Count == 0:
 		return fmt.Errorf("connection of %s: no echo before the edit", name)
@@ -87,8 +93,9 @@ func (p *play) judge(name string, cut bool, start time.Time, before, at, later *
 		return fmt.Errorf("connection of %s: %d echoes after it was forbidden", name,
 			later.Count-at.Count)
 	case cut:
-		p.say("  %-7s -> db  cut: last echo %.1f ms after apply began, none in the 500 ms after "+
-			"it ended", name, float64(later.Last.Sub(start).Microseconds())/1000)
+		p.say("  %-7s -> db  cut: last echo %.1f ms after %s, none in the %d ms that followed", name,
+			float64(later.Last.Sub(w.start).Microseconds())/1000, w.change,
+			stillness.Milliseconds())
 	case later.Count == at.Count || later.Error != "":
 		return fmt.Errorf("connection of %s: stopped (%s), though it is allowed", name,
 			later.Error)
@@ -114,7 +121,50 @@ func (p *play) echoes() ([]*echoes, error) {
 	return all, nil
 }
 
-func replaceLine() error {
+// follow puts the edited file in place and waits until the kernel follows: with an agent that
+// happens by itself, without one apply makes it so.
+func (p *play) follow(ctx context.Context, w *watched) ([]*echoes, error) {
+	w.change = "the rename"
+	p.say("  $ mv %[1]s.new %[1]s", editedFile)
+	w.start = time.Now()
+	path := filepath.Join(policyDir, editedFile)
+	if err := os.Rename(path+".new", path); err != nil {
+		return nil, err
+	}
+	if p.agent != nil {
+		return p.cutByItself()
+	}
+	w.start, w.change = time.Now(), "apply began"
+	if _, err := p.ctl(ctx, "apply"); err != nil {
+		return nil, err
+	}
+	p.say("  apply ended after %d ms", time.Since(w.start).Milliseconds())
+	time.Sleep(grace)
+	return p.echoes()
+}
+
+// cutByItself waits until what the edit forbids had no echo for a while.
+func (p *play) cutByItself() ([]*echoes, error) {
+	for end := time.Now().Add(agentPatience); time.Now().Before(end); {
+		at, err := p.echoes()
+		if err != nil {
+			return nil, err
+		}
+		running := false
+		for i, c := range connections {
+			running = running || c.cut && time.Since(at[i].Last) < 10*grace
+		}
+		if !running {
+			return at, nil
+		}
+		time.Sleep(grace)
+	}
+	return nil, fmt.Errorf("the edit cut nothing within %v", agentPatience)
+}
+
+// writeEdit writes the edited file beside the one that is in force, under a name that no reader
+// takes for a policy.
+func writeEdit() error {
 	path := filepath.Join(policyDir, editedFile)
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -123,5 +173,6 @@ func replaceLine() error {
 	if strings.Count(string(text), oldLine) != 1 {
 		return fmt.Errorf("%s: want %q once", path, oldLine)
 	}
-	return os.WriteFile(path, []byte(strings.Replace(string(text), oldLine, newLine, 1)), 0o644)
+	edited := strings.Replace(string(text), oldLine, newLine, 1)
+	return os.WriteFile(path+".new", []byte(edited), 0o644)
 }

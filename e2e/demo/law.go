@@ -32,7 +32,7 @@ func (c *container) party(addr netip.Addr) policy.Party {
 	}
 	e := &policy.Endpoint{ID: c.containerID(), Namespace: c.policyNamespace(), Name: c.name,
 		Interface: interfaceName, Network: c.network, Labels: map[string]string{},
-		Addresses: c.addresses}
+		Addresses: c.addresses, Quarantine: c.quarantine}
 	if key, value, ok := strings.Cut(c.labels, ":"); ok {
 		e.Labels[key] = value
 	}

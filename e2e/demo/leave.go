@@ -24,6 +24,11 @@ func (p *play) leave(ctx context.Context) error {
 			return fmt.Errorf("workload %s: %w", c, err)
 		}
 	}
+	if p.agent != nil {
+		if err := p.agent.stop(); err != nil {
+			return err
+		}
+	}
 	if _, err := p.ctl(ctx, "uninstall", "-yes"); err != nil {
 		return err
 	}

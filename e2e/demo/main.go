@@ -2,10 +2,12 @@
 
 // Command demo shows Bulkhead at work on a network of its own. It attaches six containers to a
 // bridged and a routed network through libcni and the CNI project's plugins, with ours last,
-// and compares what gets through with what the policies say.
+// and compares what gets through with what the policies say. The node has an agent, which is killed
+// on the way; with -daemonless it has none, and every change is somebody's command.
 //
 //	demo ── builds the programs ──► stage: fresh network, mount and process namespaces
-//	                                  ├── workload host       (the stage's own network)
+//	                                  ├── bulkheadd agent     (the stage's own network)
+//	                                  ├── workload host       (the same)
 //	                                  ├── workload web        ┐
 //	                                  ├── workload api, db,   ├ each in a network namespace
 //	                                  │   intruder, monitor,  │
@@ -21,13 +23,15 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 )
 
 // options are the command line's.
 type options struct {
-	hold  bool
-	build bool
+	hold       bool
+	build      bool
+	daemonless bool
 }
 
 // The roles in which the demo starts itself.
@@ -45,8 +49,9 @@ func run(args []string) int {
 	defer stop()
 	var err error
 	switch {
-	case len(args) == 4 && args[1] == stageRole:
-		err = runStage(ctx, args[2], args[3] == "hold")
+	case len(args) > 2 && args[1] == stageRole:
+		err = runStage(ctx, args[2], options{hold: slices.Contains(args[3:], "hold"),
+			daemonless: slices.Contains(args[3:], "daemonless")})
 	case len(args) == 3 && args[1] == workloadRole:
 		err = runWorkload(args[2])
 	default:
@@ -59,6 +64,7 @@ func runOuter(ctx context.Context, args []string) int {
 	var o options
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
 	flags.BoolVar(&o.hold, "hold", false, "leave it standing until Enter or SIGTERM")
+	flags.BoolVar(&o.daemonless, "daemonless", false, "without an agent")
 	flags.BoolVar(&o.build, "build", false, "build what the demo needs, and stop")
 	if err := flags.Parse(args[1:]); err != nil {
 		return 2
@@ -93,5 +99,5 @@ func outer(ctx context.Context, o options) error {
 	if err := prepareKernel(ctx); err != nil {
 		return err
 	}
-	return startStage(ctx, root, o.hold)
+	return startStage(ctx, root, o)
 }

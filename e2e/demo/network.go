@@ -7,14 +7,15 @@ import (
 	"fmt"
 	"net/netip"
 	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/containernetworking/cni/libcni"
 	current "github.com/containernetworking/cni/pkg/types/100"
 )
 
-// networks are what a runtime would find in /etc/cni/net.d. The last plugin of each is ours:
-// two lines are all that a network needs.
+// networks are what a runtime would find in /etc/cni/net.d. The last plugin of each is ours: one
+// line is all that a network needs.
 var networks = map[string]string{
 	"shop-net": `{
   "cniVersion": "1.1.0", "name": "shop-net",
@@ -22,7 +23,7 @@ var networks = map[string]string{
     {"type": "bridge", "bridge": "shop0", "isDefaultGateway": true,
      "ipam": {"type": "host-local", "dataDir": "` + ipamDir + `", "ranges": [
        [{"subnet": "10.90.1.0/24"}], [{"subnet": "fd00:90:1::/64"}]]}},
-    {"type": "bulkhead", "policyDir": "` + policyDir + `"}
+    {"type": "bulkhead", "policyDir": "` + policyDir + `"AGENT}
   ]}`,
 	"ops-net": `{
   "cniVersion": "1.1.0", "name": "ops-net",
@@ -31,7 +32,7 @@ var networks = map[string]string{
      "ipam": {"type": "host-local", "dataDir": "` + ipamDir + `", "ranges": [
        [{"subnet": "10.90.2.0/24"}], [{"subnet": "fd00:90:2::/64"}]],
        "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}},
-    {"type": "bulkhead", "policyDir": "` + policyDir + `"}
+    {"type": "bulkhead", "policyDir": "` + policyDir + `"AGENT}
   ]}`,
 }
 
@@ -40,7 +41,12 @@ const interfaceName = "eth0"
 
 // attach runs the network's plugins, as a container runtime does.
 func (p *play) attach(ctx context.Context, c *container) error {
-	config, err := libcni.NetworkConfFromBytes([]byte(networks[c.network]))
+	agent := ""
+	if p.agent != nil {
+		agent = `, "agentSocket": "` + agentSocket + `"`
+	}
+	list := strings.Replace(networks[c.network], "AGENT", agent, 1)
+	config, err := libcni.NetworkConfFromBytes([]byte(list))
 	if err != nil {
 		return err
 	}

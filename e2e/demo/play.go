@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,7 +20,8 @@ type play struct {
 	out        io.Writer
 	root, bin  string
 	pid        string // the stage's, on the machine
-	hold       bool
+	options    options
+	agent      *keeper // nil if the node has none
 	containers map[string]*container
 	probes     int // how many were compared
 }
@@ -30,22 +32,32 @@ type scene struct {
 	run   func(*play, context.Context) error
 }
 
-var scenes = []scene{
-	{"Attached by libcni, Bulkhead last in the list", (*play).attachAll},
-	{"Without policies everybody reaches everything", (*play).withoutPolicies},
-	{"With policies: what gets through", (*play).withPolicies},
-	{"A live edit cuts an open connection", (*play).edit},
-	{"Why?", (*play).explain},
+// scenes are all parts but the last.
+func (o options) scenes() []scene {
+	all := []scene{
+		{"Attached by libcni, Bulkhead last in the list", (*play).attachAll},
+		{"Without policies everybody reaches everything", (*play).withoutPolicies},
+		{"With policies: what gets through", (*play).withPolicies},
+		{"A live edit cuts an open connection", (*play).edit},
+		{"Why?", (*play).explain},
+	}
+	if o.daemonless {
+		return all
+	}
+	all = slices.Insert(all, 0, scene{"An agent serves the node", (*play).serve})
+	return append(all, scene{"The agent is killed, and nothing changes", (*play).survive},
+		scene{"Quarantine", (*play).quarantine})
 }
 
 func (p *play) run(ctx context.Context) error {
+	scenes := p.options.scenes()
 	for i, s := range scenes {
 		p.title(i+1, s.title)
 		if err := s.run(p, ctx); err != nil {
 			return err
 		}
 	}
-	if p.hold {
+	if p.options.hold {
 		p.wait(ctx)
 		ctx = context.WithoutCancel(ctx)
 	}
@@ -100,29 +112,18 @@ func (p *play) withoutPolicies(context.Context) error {
 	return nil
 }
 
-// withPolicies puts the policies in place and shows the matrix.
-func (p *play) withPolicies(ctx context.Context) error {
-	if err := p.copyPolicies(); err != nil {
-		return err
-	}
-	if _, err := p.ctl(ctx, "apply"); err != nil {
-		return err
-	}
-	before, err := readCounters(ctx)
-	if err != nil {
-		return err
-	}
-	p.say("  4 passed on IPv4, 6 passed on IPv6, . dropped, x rejected\n")
-	m, err := p.compare()
-	if err != nil {
-		return err
-	}
-	p.say("\n  What was denied, by which policy:")
-	return p.denials(ctx, m, before)
-}
-
 // compare probes, shows and judges.
 func (p *play) compare() (*matrix, error) {
+	m, err := p.observe()
+	if err != nil {
+		return nil, err
+	}
+	m.print(p.out)
+	return m, m.check()
+}
+
+// observe probes everything, and asks the law about it.
+func (p *play) observe() (*matrix, error) {
 	set, err := law()
 	if err != nil {
 		return nil, err
@@ -132,38 +133,17 @@ func (p *play) compare() (*matrix, error) {
 		return nil, err
 	}
 	p.probes += len(m.all())
-	m.print(p.out)
-	return m, m.check()
+	return m, nil
 }
 
-// presets are the shipped policies that fit, besides the demo's own.
-var presets = []string{
-	"default-deny.yaml", "host-closed.yaml", "cloud-metadata.yaml", "management-planes.yaml",
-}
-
-func (p *play) copyPolicies() error {
-	examples := filepath.Join(p.root, "docs", "examples")
-	paths, err := filepath.Glob(filepath.Join(examples, "demo", "*.yaml"))
-	if err != nil {
-		return err
+// serve starts the agent, through which everything else goes.
+func (p *play) serve(ctx context.Context) (err error) {
+	start := time.Now()
+	p.agent, err = startAgent(ctx, p.bin)
+	if err == nil {
+		p.say("  $ bulkheadd agent\n  ready after %d ms", time.Since(start).Milliseconds())
 	}
-	for _, name := range presets {
-		paths = append(paths, filepath.Join(examples, name))
-	}
-	var names []string
-	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		names = append(names, filepath.Base(path))
-		if err := os.WriteFile(filepath.Join(policyDir, filepath.Base(path)), text, 0o644); err != nil {
-			return err
-		}
-	}
-	p.say("  policies: %s\n            %s", strings.Join(names[:len(names)-len(presets)], " "),
-		strings.Join(presets, " "))
-	return nil
+	return err
 }
 
 // ctl runs bulkheadctl and shows what it prints.

@@ -21,14 +21,17 @@ import (
 // startStage runs the demo in namespaces of its own and waits for its end. They live as long
 // as the stage: being the first of its process namespace, it takes all workloads along, and
 // the death signal takes it along if this process is killed.
-func startStage(ctx context.Context, root string, hold bool) error {
+func startStage(ctx context.Context, root string, o options) error {
 	runtime.LockOSThread() // the death signal is about the thread that started the child
 	defer runtime.UnlockOSThread()
-	mode := "run"
-	if hold {
-		mode = "hold"
+	arguments := []string{stageRole, root}
+	if o.hold {
+		arguments = append(arguments, "hold")
 	}
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", stageRole, root, mode)
+	if o.daemonless {
+		arguments = append(arguments, "daemonless")
+	}
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", arguments...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID,
@@ -44,14 +47,14 @@ func startStage(ctx context.Context, root string, hold bool) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("stage: %w", err)
 	}
-	if hold {
+	if o.hold {
 		go forwardEnter(enter)
 	}
 	err = cmd.Wait()
 	if _, stopped := errors.AsType[*exec.ExitError](err); stopped {
 		return errors.New("the stage ended with an error")
 	}
-	if hold && errors.Is(err, context.Canceled) {
+	if o.hold && errors.Is(err, context.Canceled) {
 		return nil // the stage cleaned up and found nothing wrong
 	}
 	return err
@@ -73,7 +76,7 @@ const (
 )
 
 // runStage sets the namespaces up and plays.
-func runStage(ctx context.Context, root string, hold bool) error {
+func runStage(ctx context.Context, root string, o options) error {
 	pid, err := os.Readlink("/proc/self") // as the machine's own /proc numbers us
 	if err != nil {
 		return err
@@ -84,8 +87,12 @@ func runStage(ctx context.Context, root string, hold bool) error {
 	if err := networkStage(ctx); err != nil {
 		return err
 	}
-	p := &play{out: os.Stdout, root: root, bin: binaries(root), pid: pid, hold: hold}
-	return p.run(ctx)
+	p := &play{out: os.Stdout, root: root, bin: binaries(root), pid: pid, options: o}
+	err = p.run(ctx)
+	if said := agentSaid(); err != nil && said != "" {
+		err = fmt.Errorf("%w\nthe agent said:\n%s", err, said)
+	}
+	return err
 }
 
 func mountStage() error {

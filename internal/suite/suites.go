@@ -69,6 +69,8 @@ func suites(m module, o options) []suite {
 		}},
 		{name: "demo", show: regexp.MustCompile(`observed`), steps: []step{
 			command("demo", outputWith("observed == expected"), "go", "run", "./"+demo),
+			command("demo without an agent", outputWith("observed == expected"), "go", "run",
+				"./"+demo, "-daemonless"),
 			goTest(true, "-count=1", "./"+demo),
 		}},
 	}
