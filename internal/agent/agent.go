@@ -99,12 +99,6 @@ func Run(ctx context.Context, o Options) (err error) {
 	a := &Agent{options: o, log: o.Log, started: time.Now(), jobs: make(chan job, queued),
 		metrics: newMetrics()}
 	a.setTasks()
-	a.publish()
-	web, err := a.serveWeb(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, web()) }()
 	if err := a.takeOver(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil // told to go while it waited for its predecessor
@@ -112,6 +106,13 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.node.Close()) }()
+	a.publish()
+	// Not before: the predecessor has the same place until it lets the lock go.
+	web, err := a.serveWeb(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, web()) }()
 	return a.work(ctx)
 }
 

@@ -5,7 +5,10 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-net/bulkhead/internal/config"
 )
@@ -16,7 +19,7 @@ func (a *Agent) reconfigure(ctx context.Context) {
 	if a.options.Read == nil {
 		return
 	}
-	a.options.Notify("RELOADING=1")
+	a.options.Notify(reloading())
 	defer a.options.Notify("READY=1")
 	c, err := a.options.Read()
 	if err == nil {
@@ -37,6 +40,15 @@ func (a *Agent) reconfigure(ctx context.Context) {
 		t.wake(time.Now())
 	}
 	a.log.Info("configuration was read again")
+}
+
+// reloading is what Type=notify-reload of systemd 253 wants to hear; older ones ignore the time.
+func reloading() string {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
+		return "RELOADING=1"
+	}
+	return fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", t.Nano()/int64(time.Microsecond))
 }
 
 // mayBecome refuses what is settled when an agent starts.

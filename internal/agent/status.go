@@ -16,7 +16,7 @@ import (
 	"github.com/bulkhead-net/bulkhead/policy"
 )
 
-// Summary is what an agent says of itself at any time, be its loop stuck or waiting for the lock.
+// Summary is what an agent says of itself at any time, be its loop stuck.
 type Summary struct {
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
@@ -121,14 +121,11 @@ func (a *Agent) publish() {
 	s := Summary{Version: cli.Version(), Started: a.started.UTC(), Missing: a.missing(),
 		Generation: a.report.Generation, PolicyDir: a.options.Node.PolicyDir, Repairs: a.repairs,
 		LastRepair: a.lastRepair, MarkWriters: a.writers, Disturbers: a.disturbers,
-		Endpoints: map[EndpointStanding]int{}, Policies: map[node.PolicyStanding]int{}}
-	if a.node != nil {
-		for _, at := range a.node.Attachments() {
-			standing, _ := a.standing(at.Endpoint)
-			s.Endpoints[standing]++
-		}
-		s.Policies = a.node.PolicyCounts()
-		s.Notes = a.node.Notes()
+		Endpoints: map[EndpointStanding]int{}, Policies: a.node.PolicyCounts(),
+		Notes: a.node.Notes()}
+	for _, at := range a.node.Attachments() {
+		standing, _ := a.standing(at.Endpoint)
+		s.Endpoints[standing]++
 	}
 	s.Ready = len(s.Missing) == 0
 	a.summary.Store(&s)
@@ -137,9 +134,6 @@ func (a *Agent) publish() {
 
 // missing says why the agent is not ready.
 func (a *Agent) missing() []string {
-	if a.node == nil {
-		return []string{"the node's lock is held by another process"}
-	}
 	var missing []string
 	for _, t := range a.tasks {
 		switch {

@@ -41,16 +41,16 @@ const (
 	maxResync = time.Hour
 )
 
-func (p *parser) agent(n *yaml.Node) {
+func (p *parser) agentKeys() map[string]func(*yaml.Node) {
 	a := &p.config.Agent
-	p.mapping(n, map[string]func(*yaml.Node){
+	return map[string]func(*yaml.Node){
 		"policyDir": p.text(&a.PolicyDir, Absolute),
 		"stateDir":  p.text(&a.StateDir, Absolute),
 		"socket":    p.text(&a.Socket, Absolute),
 		"metrics":   p.text(&a.Metrics, MetricsPlace),
 		"resync":    p.duration(&a.Resync, minResync, maxResync),
 		"logLevel":  p.level(&a.LogLevel),
-	})
+	}
 }
 
 // text reads a text that passes a check.

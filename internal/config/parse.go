@@ -44,7 +44,9 @@ func Parse(name string, data []byte) (Config, error) {
 		return p.config, nil
 	}
 	p.mapping(document.Content[0], map[string]func(*yaml.Node){
-		"base": p.base, "agent": p.agent})
+		"base":  func(n *yaml.Node) { p.config.HasBase = true; p.mapping(n, p.baseKeys()) },
+		"agent": func(n *yaml.Node) { p.mapping(n, p.agentKeys()) },
+	})
 	if len(p.faults) == 0 {
 		if err := p.config.Base.Validate(); err != nil {
 			p.faults = append(p.faults, fmt.Errorf("%s: base: %w", name, err))
@@ -65,11 +67,10 @@ func (p *parser) fault(n *yaml.Node, format string, values ...any) {
 		fmt.Sprintf(format, values...)))
 }
 
-func (p *parser) base(n *yaml.Node) {
+func (p *parser) baseKeys() map[string]func(*yaml.Node) {
 	base := &p.config.Base
 	m := &base.Managed
-	p.config.HasBase = true
-	p.mapping(n, map[string]func(*yaml.Node){
+	return map[string]func(*yaml.Node){
 		"interfaces":         p.list(func(s string) error { return AddInterface(m, s) }),
 		"prefixes":           p.list(func(s string) error { return AddPrefix(m, s) }),
 		"kinds":              p.list(func(s string) error { return AddKind(m, s) }),
@@ -78,7 +79,7 @@ func (p *parser) base(n *yaml.Node) {
 		"passedMark":         p.number(32, func(v uint64) { base.PassedMark = uint32(v) }),
 		"logGroup":           p.number(16, func(v uint64) { base.LogGroup = uint16(v) }),
 		"allowEncapsulation": p.boolean(&base.AllowEncapsulation),
-	})
+	}
 }
 
 // mapping reads a mapping whose keys are all known, each stated once.
