@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package deploy holds what puts our binaries on a machine: schemas, a systemd unit. Its tests
+// Package deploy holds what puts our binaries on a machine: schemas, systemd units. Its tests
 // take each file at its word.
 package deploy
 
@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +17,8 @@ import (
 )
 
 const (
-	unitFile     = "systemd/bulkhead-base.service"
+	baseUnit     = "systemd/bulkhead-base.service"
+	agentUnit    = "systemd/bulkheadd.service"
 	installedBin = "/usr/local/bin/bulkheadd"
 	configFile   = "/etc/bulkhead/bulkheadd.yaml"
 )
@@ -53,21 +55,32 @@ func values(unit, key string) []string {
 	return out
 }
 
-func TestUnitIsWellFormed(t *testing.T) {
-	unit := read(t, unitFile)
-	patched := strings.ReplaceAll(unit, installedBin, build(t, "bulkheadd"))
-	path := filepath.Join(t.TempDir(), filepath.Base(unitFile))
-	if err := os.WriteFile(path, []byte(patched), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.Command("systemd-analyze", "verify", "--man=no", path).CombinedOutput()
-	if err != nil || strings.Contains(string(out), "bulkhead") {
-		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
-	}
-	before := strings.Join(values(unit, "Before"), " ")
-	for _, want := range []string{"network-pre.target", "docker.service", "containerd.service"} {
-		if !strings.Contains(" "+before+" ", " "+want+" ") {
-			t.Errorf("Before: got %q, want %s in it", before, want)
+func TestUnitsAreWellFormed(t *testing.T) {
+	program := build(t, "bulkheadd")
+	for file, wanted := range map[string][]string{
+		baseUnit:  {"network-pre.target", "docker.service", "containerd.service"},
+		agentUnit: {"docker.service", "containerd.service", "crio.service", "kubelet.service"},
+	} {
+		unit := read(t, file)
+		patched := strings.ReplaceAll(unit, installedBin, program)
+		path := filepath.Join(t.TempDir(), filepath.Base(file))
+		if err := os.WriteFile(path, []byte(patched), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command("systemd-analyze", "verify", "--man=no", path).CombinedOutput()
+		if err != nil || strings.Contains(string(out), "bulkhead") {
+			t.Errorf("systemd-analyze verify: %v\n%s", err, out)
+		}
+		for _, want := range wanted {
+			if got := values(unit, "Before"); !slices.Contains(got, want) {
+				t.Errorf("%s: Before: got %q, want %s in it", file, got, want)
+			}
+		}
+		// A tenth of "2.2": what root with the two capabilities and the host's network amounts to.
+		out, err = exec.Command("systemd-analyze", "security", "--offline=true", "--no-pager",
+			"--threshold=22", path).CombinedOutput()
+		if err != nil {
+			t.Errorf("systemd-analyze security: %v\n%s", err, out)
 		}
 	}
 }
@@ -89,7 +102,7 @@ func TestUnitClosesTheHost(t *testing.T) {
 	if err := os.WriteFile(config, []byte("base: {interfaces: [br0]}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	line := values(read(t, unitFile), "ExecStart")
+	line := values(read(t, baseUnit), "ExecStart")
 	if len(line) < 2 || line[0] != installedBin || !strings.Contains(strings.Join(line, " "),
 		configFile) {
 		t.Fatalf("ExecStart: got %q, want %s with %s", line, installedBin, configFile)
@@ -99,7 +112,7 @@ func TestUnitClosesTheHost(t *testing.T) {
 		line[i] = strings.ReplaceAll(line[i], configFile, config)
 	}
 	line = append(line, "--state-dir", filepath.Join(dir, "state"))
-	line = append(confinement(t), line...)
+	line = append(confinement(t, baseUnit, "-all,+net_admin"), line...)
 	for range 2 { // systemctl restart
 		n.Run(t, line[0], line[1:]...)
 		if err := a.Dial("tcp", "10.1.0.3:80", 0); !errors.Is(err, testnet.ErrTimeout) {
@@ -115,15 +128,16 @@ func TestUnitClosesTheHost(t *testing.T) {
 }
 
 // confinement takes from a command what the unit takes from it: every capability that it does
-// not name. Without a running systemd this is as much of its hardening as can be applied.
-func confinement(t *testing.T) []string {
+// not name. Without a running systemd this is as much of its hardening as can be applied. want is
+// how setpriv says what stays.
+func confinement(t *testing.T, unit, want string) []string {
 	t.Helper()
 	bounds := "-all"
-	for _, c := range values(read(t, unitFile), "CapabilityBoundingSet") {
+	for _, c := range values(read(t, unit), "CapabilityBoundingSet") {
 		bounds += ",+" + strings.ToLower(strings.TrimPrefix(c, "CAP_"))
 	}
-	if bounds != "-all,+net_admin" {
-		t.Errorf("capabilities: got %s, want net_admin alone", bounds)
+	if bounds != want {
+		t.Errorf("capabilities: got %s, want %s", bounds, want)
 	}
 	return []string{"setpriv", "--bounding-set=" + bounds, "--inh-caps=-all", "--no-new-privs"}
 }
