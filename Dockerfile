@@ -4,6 +4,12 @@
 # runtime's plugin directory mounted; it installs the CNI plugin there and exits:
 #
 #   docker run --rm -v /opt/cni/bin:/host/opt/cni/bin bulkhead
+#
+# It runs the agent as well, in the node's network and with the node's directories:
+#
+#   docker run -d --restart always --network host --cap-drop all --cap-add NET_ADMIN \
+#     --cap-add LEASE -v /run/bulkhead:/run/bulkhead -v /etc/bulkhead:/etc/bulkhead:ro \
+#     bulkhead agent
 
 FROM golang:1.26 AS build
 WORKDIR /src
