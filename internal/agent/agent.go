@@ -135,7 +135,8 @@ func (a *Agent) takeOver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	owner := node.Ownership{Socket: a.options.Socket, PID: os.Getpid(), Started: a.started.UTC()}
+	owner := node.Ownership{Socket: a.options.Socket, PID: os.Getpid(), Started: a.started.UTC(),
+		PolicyDir: a.options.Node.PolicyDir}
 	if err = a.node.Own(owner); err == nil && a.options.Base != nil {
 		_, err = a.node.SetConfig(ctx, *a.options.Base)
 	}

@@ -26,8 +26,11 @@ type answer struct {
 // Handle brings a request to the loop and waits. Whoever asked and went away meanwhile is not
 // served; whoever is being served when its time ends hears that the agent is busy.
 func (a *Agent) Handle(ctx context.Context, r agentapi.Request) (any, error) {
-	if r.Verb == agentapi.VerbReady {
-		return a.ready(), nil // says so even if the loop hangs
+	switch r.Verb { // they say so even if the loop hangs
+	case agentapi.VerbReady:
+		return a.ready(), nil
+	case agentapi.VerbStatus:
+		return a.now(), nil
 	}
 	j := job{ctx: ctx, request: r, answer: make(chan answer, 1)}
 	select {
@@ -128,6 +131,6 @@ func (a *Agent) serve(j job) {
 	if err != nil {
 		a.log.Warn("request refused", "verb", j.request.Verb, "error", err)
 	}
+	a.publish() // first: who has the answer finds it in the summary
 	j.answer <- answer{result, err}
-	a.publish()
 }

@@ -146,14 +146,18 @@ func (a *Agent) missing() []string {
 	return missing
 }
 
-// ready answers from outside of the loop.
-func (a *Agent) ready() agentapi.Ready {
-	s := a.summary.Load()
-	r := agentapi.Ready{Missing: slices.Clone(s.Missing),
-		Closed: s.Endpoints[EndpointNotEnforced] > 0}
+// now is the summary as it is seen from outside of the loop.
+func (a *Agent) now() Summary {
+	s := *a.summary.Load()
 	if what, since := a.pulse.stuck(); what != "" {
-		r.Missing = append(r.Missing, fmt.Sprintf("%s does not end, for %v now", what,
+		s.Ready = false
+		s.Missing = append(slices.Clone(s.Missing), fmt.Sprintf("%s does not end, for %v now", what,
 			since.Round(time.Second)))
 	}
-	return r
+	return s
+}
+
+func (a *Agent) ready() agentapi.Ready {
+	s := a.now()
+	return agentapi.Ready{Missing: s.Missing, Closed: s.Endpoints[EndpointNotEnforced] > 0}
 }

@@ -20,7 +20,6 @@ var verbs = map[agentapi.Verb]func(*Agent, context.Context, agentapi.Request) (a
 	agentapi.VerbDetach:     (*Agent).detach,
 	agentapi.VerbCollect:    (*Agent).collect,
 	agentapi.VerbCheck:      (*Agent).check,
-	agentapi.VerbStatus:     (*Agent).status,
 	agentapi.VerbEndpoints:  (*Agent).endpoints,
 	agentapi.VerbPolicies:   (*Agent).policyStates,
 	agentapi.VerbApply:      (*Agent).apply,
@@ -87,11 +86,6 @@ func (a *Agent) check(ctx context.Context, r agentapi.Request) (any, error) {
 		return checked, nil
 	}
 	return nil, fmt.Errorf("%s: %w", id, endpoint.ErrUnknown)
-}
-
-func (a *Agent) status(context.Context, agentapi.Request) (any, error) {
-	a.publish()
-	return *a.summary.Load(), nil
 }
 
 func (a *Agent) policyStates(context.Context, agentapi.Request) (any, error) {

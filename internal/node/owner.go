@@ -3,6 +3,7 @@
 package node
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +28,8 @@ type Ownership struct {
 	Socket  string    `json:"socket"`
 	PID     int       `json:"pid"`
 	Started time.Time `json:"started"`
+	// PolicyDir is where the agent reads the node's policies; empty if it did not say.
+	PolicyDir string `json:"policyDir,omitempty"`
 }
 
 // String is the owner in the words of a message.
@@ -54,6 +57,13 @@ func Owner(stateDir string) (Ownership, bool, error) {
 		return Ownership{}, false, fmt.Errorf("owner of the node %s: %w", path, err)
 	}
 	return o, true, nil
+}
+
+// InPlaceOf are the options of whoever acts for an owner that is down. The owner's policies are the
+// node's: those of another directory could open what they do not name.
+func (o Options) InPlaceOf(owner Ownership) Options {
+	o.Agent, o.PolicyDir = true, cmp.Or(owner.PolicyDir, o.PolicyDir)
+	return o
 }
 
 // refuseOwned is ErrOwned, naming the owner, for whoever is not to change an agent's node.

@@ -138,6 +138,17 @@ func TestOwnerThatCannotBeBelieved(t *testing.T) {
 	s.refused(t, "/s")
 }
 
+// TestInPlaceOf: the policies of a node are those that its agent reads.
+func TestInPlaceOf(t *testing.T) {
+	mine := node.Options{StateDir: "/s", PolicyDir: "/mine"}
+	for dir, want := range map[string]string{"": "/mine", "/agents": "/agents"} {
+		got := mine.InPlaceOf(node.Ownership{Socket: "/x", PolicyDir: dir})
+		if got.PolicyDir != want || !got.Agent || got.StateDir != "/s" {
+			t.Errorf("%q: got %+v, want policies of %s", dir, got, want)
+		}
+	}
+}
+
 func TestUninstallEndsOwnership(t *testing.T) {
 	s := newSite(t)
 	agent := s.openAs(t, true)

@@ -134,12 +134,18 @@ func (n *Node) PolicyStates() []PolicyState {
 	return out
 }
 
-// PolicyCounts counts the documents by what has become of them.
+// PolicyCounts counts the documents by what has become of them. What is rejected before anybody
+// can tell which document it is counts too.
 func (n *Node) PolicyCounts() map[PolicyStanding]int {
 	if n.counts == nil {
 		n.counts = map[PolicyStanding]int{}
 		for _, s := range n.standings() {
 			n.counts[s.Standing]++
+		}
+		for _, p := range n.set.Problems {
+			if p.Severity == policy.SeverityError && !named(p.Ref) {
+				n.counts[PolicyRejected]++
+			}
 		}
 	}
 	return maps.Clone(n.counts)
@@ -167,12 +173,15 @@ func (n *Node) standings() map[policy.Ref]*PolicyState {
 		}
 	}
 	for _, p := range n.set.Problems {
-		if p.Ref.Kind != "" && p.Ref.Name != "" {
+		if named(p.Ref) {
 			state(p.Ref).add(p)
 		}
 	}
 	return states
 }
+
+// named tells whether a problem says which document it is of.
+func named(r policy.Ref) bool { return r.Kind != "" && r.Name != "" }
 
 // add takes a finding into account. An error is about the text that was found last; the version
 // that stands in its place keeps its generation.
