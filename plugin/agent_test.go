@@ -329,20 +329,6 @@ func TestStatusThroughAgent(t *testing.T) {
 	}
 }
 
-// TestNodeOfAnAgentIsRefused: a conf that names no agent may not change what has one.
-func TestNodeOfAnAgentIsRefused(t *testing.T) {
-	b := newBench(t)
-	b.openErr = fmt.Errorf("%w: /run/bulkhead belongs to the agent at /run/x/agent.sock",
-		endpoint.ErrOwned)
-	for _, verb := range []string{"ADD", "CHECK", "DEL"} {
-		b.fails(verb, confWith("", bridgeResult), Unavailable, "/run/x/agent.sock")
-	}
-	b.fails("GC", versioned(confWith(`"cni.dev/valid-attachments": []`, ""), "1.1.0"), Unavailable,
-		"/run/x/agent.sock")
-	b.wantVerbs()
-	b.node.none(t)
-}
-
 func TestIsolationWithAgent(t *testing.T) {
 	b := newBench(t)
 	b.plugin.Timeout = time.Second

@@ -48,6 +48,9 @@ func (c *call) registered(ctx context.Context, id string) (endpoint.Attachment, 
 		open = c.OpenReadOnly
 	}
 	node, err := open(ctx, c.conf.settings)
+	if errors.Is(err, endpoint.ErrOwned) {
+		node, err = c.OpenReadOnly(ctx, c.conf.settings) // whose the node is, it may be looked at
+	}
 	if err != nil {
 		return endpoint.Attachment{}, err
 	}

@@ -33,8 +33,7 @@ const (
 	InvalidNetNS Code = 8
 	// TryAgain is a verb that ran out of time, or whose agent is down.
 	TryAgain Code = 11
-	// Unavailable is a node that cannot serve ADD, or belongs to an agent that the conf does not
-	// name.
+	// Unavailable is a node that cannot serve ADD, or belongs to another agent than the conf names.
 	Unavailable Code = 50
 	// Limited is a node that cannot serve ADD, with containers that are closed by that.
 	Limited Code = 51

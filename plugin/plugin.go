@@ -62,6 +62,8 @@ type Plugin struct {
 	// that agent is down, in its place; without one the error is endpoint.ErrOwned on a node that
 	// has an agent.
 	OpenNode func(context.Context, Settings) (Node, error)
+	// FindOwner returns the socket of the agent that owns the node, empty if none does.
+	FindOwner func(Settings) (socket string, err error)
 	// OpenReadOnly opens the node without its lock, for Attachments and Check alone.
 	OpenReadOnly func(context.Context, Settings) (Node, error)
 	// CallAgent asks the agent behind a socket; agentapi.Call does.

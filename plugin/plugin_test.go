@@ -110,10 +110,13 @@ type bench struct {
 	plugin  Plugin
 	agent   *fakeAgent
 	openErr error
-	missing []string
-	closed  bool
-	netns   string
-	env     map[string]string
+	// owner is whose the node is; then it opens for that agent's socket alone.
+	owner    string
+	ownerErr error
+	missing  []string
+	closed   bool
+	netns    string
+	env      map[string]string
 	// settings, stderr, readOnly and opens, how often the node was opened, are of the last call.
 	settings Settings
 	stderr   string
@@ -143,9 +146,13 @@ func newBench(t *testing.T) *bench {
 			if b.openErr != nil {
 				return nil, b.openErr
 			}
+			if s.AgentSocket != b.owner && b.owner != "" {
+				return nil, fmt.Errorf("%w: belongs to %s", endpoint.ErrOwned, b.owner)
+			}
 			b.node.opened++
 			return b.node, ctx.Err()
 		},
+		FindOwner: func(Settings) (string, error) { return b.owner, b.ownerErr },
 		CallAgent: b.agent.call,
 		OpenReadOnly: func(_ context.Context, s Settings) (Node, error) {
 			b.settings, b.readOnly = s, true

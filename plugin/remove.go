@@ -4,6 +4,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 
 	"github.com/bulkhead-net/bulkhead/internal/agentapi"
 	"github.com/bulkhead-net/bulkhead/internal/endpoint"
@@ -36,20 +37,44 @@ func (c *call) collect(ctx context.Context) ([]byte, error) {
 // detach removes what matches, which is what the request says to an agent.
 func (c *call) detach(ctx context.Context, r agentapi.Request,
 	match func(endpoint.Attachment) bool) error {
-	if c.agent() {
-		_, err := c.askOrDo(ctx, r, func(n Node) error { return n.Detach(ctx, match) })
-		if err != nil {
-			return asError(err, NotEnforced)
+	do := func(n Node) error { return n.Detach(ctx, match) }
+	if !c.agent() {
+		err := c.doHere(ctx, do)
+		if !errors.Is(err, endpoint.ErrOwned) || !c.adopt() {
+			return coded(err)
 		}
-		return nil
 	}
+	_, err := c.askOrDo(ctx, r, do)
+	return coded(err)
+}
+
+// doHere does something on a node without an agent.
+func (c *call) doHere(ctx context.Context, do func(Node) error) error {
 	node, err := c.OpenNode(ctx, c.conf.settings)
 	if err != nil {
-		return asError(err, NotEnforced)
+		return err
 	}
 	defer node.Close()
-	if err := node.Detach(ctx, match); err != nil {
-		return asError(err, NotEnforced)
+	return do(node)
+}
+
+// adopt makes the agent that owns the node the one to ask, in a conf that does not know of it:
+// runtimes keep the conf of an ADD for its DEL, and the node may have got its agent in between.
+// That is for removals alone, since they open nothing.
+func (c *call) adopt() bool {
+	socket, err := c.FindOwner(c.conf.settings)
+	if err != nil || socket == "" {
+		c.logError("owner of the node", err)
+		return false
 	}
-	return nil
+	c.log.Info("conf is older than the node's agent", "agent", socket)
+	c.conf.settings.AgentSocket = socket
+	return true
+}
+
+func coded(err error) error {
+	if err == nil {
+		return nil
+	}
+	return asError(err, NotEnforced)
 }

@@ -27,6 +27,7 @@ func main() {
 		OpenNode: func(ctx context.Context, s plugin.Settings) (plugin.Node, error) {
 			return openNode(ctx, s)
 		},
+		FindOwner:    findOwner,
 		OpenReadOnly: openReadOnly,
 		CallAgent:    agentapi.Call,
 		OpenLinks:    func() (plugin.Links, error) { return link.Open(link.Options{}) },

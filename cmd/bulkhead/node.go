@@ -48,12 +48,24 @@ func openReadOnly(_ context.Context, s plugin.Settings) (plugin.Node, error) {
 	return attachedNode{n}, nil
 }
 
+// options are those of a conf. On a node that an agent owns, the policies are the agent's.
 func options(s plugin.Settings) node.Options {
-	return node.Options{
-		StateDir:  cmp.Or(s.StateDir, node.DefaultStateDir),
+	o := node.Options{
+		StateDir:  stateDir(s),
 		PolicyDir: cmp.Or(s.PolicyDir, node.DefaultPolicyDir),
 		Agent:     s.AgentSocket != "",
 	}
+	if owner, owned, err := node.Owner(o.StateDir); err == nil && owned {
+		o.PolicyDir = cmp.Or(owner.PolicyDir, o.PolicyDir)
+	}
+	return o
+}
+
+func stateDir(s plugin.Settings) string { return cmp.Or(s.StateDir, node.DefaultStateDir) }
+
+func findOwner(s plugin.Settings) (string, error) {
+	owner, _, err := node.Owner(stateDir(s))
+	return owner.Socket, err
 }
 
 func (n attachedNode) Attach(ctx context.Context, a endpoint.Attachment) ([]string, error) {
