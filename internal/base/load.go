@@ -12,9 +12,26 @@ import (
 	"github.com/bulkhead-net/bulkhead/internal/node"
 )
 
+// errLocked marks a lock that somebody else did not give up in time.
+var errLocked = errors.New("the node is locked")
+
 // load makes a configuration the node's and the kernel follow it.
-func load(ctx context.Context, o node.Options, c compile.Config) (report node.Report, err error) {
+func load(ctx context.Context, o node.Options, c compile.Config) (node.Report, error) {
+	owner, owned, err := node.Owner(o.StateDir)
+	switch {
+	case err != nil:
+		return node.Report{}, fmt.Errorf("%w: %w", node.ErrOwned, err)
+	case owned:
+		return loadOwned(ctx, o, owner, c)
+	}
+	return loadHere(ctx, o, c)
+}
+
+func loadHere(ctx context.Context, o node.Options, c compile.Config) (r node.Report, err error) {
 	n, err := node.Open(ctx, o)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w: %w", errLocked, err)
+	}
 	if err != nil {
 		return node.Report{}, err
 	}
