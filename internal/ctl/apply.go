@@ -4,12 +4,13 @@ package ctl
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 
+	"github.com/bulkhead-net/bulkhead/internal/agent"
+	"github.com/bulkhead-net/bulkhead/internal/agentapi"
 	"github.com/bulkhead-net/bulkhead/internal/cli"
 	"github.com/bulkhead-net/bulkhead/internal/node"
 	"github.com/bulkhead-net/bulkhead/policy"
@@ -36,7 +37,11 @@ func (e Environment) apply(f *cli.Flags) cli.Action {
 		if err := nothingMore(arguments); err != nil {
 			return err
 		}
-		result, err := applyNow(ctx, *o)
+		h, err := e.hand(*o, s, agentapi.DefaultTime)
+		if err != nil {
+			return err
+		}
+		result, err := h.apply(ctx)
 		if err != nil {
 			return err
 		}
@@ -50,26 +55,34 @@ func (e Environment) apply(f *cli.Flags) cli.Action {
 	}
 }
 
-func applyNow(ctx context.Context, o node.Options) (result applyResult, err error) {
-	n, err := node.Open(ctx, o)
-	if err != nil {
-		return applyResult{}, err
-	}
-	defer func() { err = errors.Join(err, n.Close()) }()
+func (h *hand) apply(ctx context.Context) (result applyResult, err error) {
+	var applied agent.Applied
+	err = h.change(ctx,
+		func(ctx context.Context) error {
+			return h.ask(ctx, agentapi.Request{Verb: agentapi.VerbApply}, &applied)
+		},
+		func(ctx context.Context, n *node.Node) (err error) {
+			applied, err = applyNow(ctx, n)
+			return err
+		})
+	r := applied.Report
+	result = applyResult{Generation: r.Generation, Changed: r.Changed, Operations: r.Operations,
+		Flipped: r.Flipped, Rebuilt: r.Rebuilt, NotEnforced: map[string]string{},
+		Problems: append([]policy.Problem{}, applied.Problems...),
+		Notes:    append([]string{}, applied.Notes...)}
+	maps.Copy(result.NotEnforced, applied.NotEnforced)
+	return result, err
+}
+
+// applyNow is what an agent does, on a node without one.
+func applyNow(ctx context.Context, n *node.Node) (agent.Applied, error) {
 	report, err := n.Apply(ctx)
 	if err != nil {
-		return applyResult{}, err
+		return agent.Applied{}, err
 	}
 	status, err := n.Status()
-	if err != nil {
-		return applyResult{}, err
-	}
-	return applyResult{
-		Generation: report.Generation, Changed: report.Changed, Operations: report.Operations,
-		Flipped: report.Flipped, Rebuilt: report.Rebuilt, NotEnforced: status.NotEnforced,
-		Problems: append([]policy.Problem{}, status.Problems...),
-		Notes:    append([]string{}, status.Notes...),
-	}, nil
+	return agent.Applied{Report: report, Problems: status.Problems, Notes: status.Notes,
+		NotEnforced: status.NotEnforced}, err
 }
 
 func (r applyResult) write(w io.Writer, o *cli.Output) error {

@@ -35,8 +35,21 @@ func TestHostileNamesReachNoTerminal(t *testing.T) {
 	a.Endpoint.Name = evil
 	a.Endpoint.Labels = map[string]string{"app": evil, evil: "\u200b"}
 	s.attach(t, a, s.attachment("db"))
+	s.harmless(t, evil)
+	stop := s.agent(t)
+	s.harmless(t, evil) // the same by way of an agent
+	stop()
+	s.harmless(t, evil)
+}
+
+// harmless runs all commands and wants nothing in their outputs that a terminal acts on.
+func (s *site) harmless(t *testing.T, evil string) {
+	t.Helper()
 	for _, line := range [][]string{
 		{"endpoints"}, {"endpoints", "-o", "json"}, {"apply"}, {"render"},
+		{"status"}, {"status", "-o", "json"}, {"policies"}, {"policies", evil}, {"status", evil},
+		{"label", "web", "a=b"}, {"label", "web", "a-", "-o", "json"}, {"label", evil, "a=b"},
+		{"label", "web", evil}, {"label", "web", "a=" + evil}, {"label", "web", evil + "=a"},
 		{"explain", "web", "shop/db", "5432/tcp"}, {"explain", "shop/db", "web", "icmp"},
 		{"explain", "web", "shop/db", "5432/tcp", "-o", "json"},
 		{"explain", "shop/" + evil, "nobody", "80/tcp"}, {"explain", "web", "db", evil},
@@ -246,7 +259,7 @@ func (s *site) uninstall(t *testing.T, stdin string, flags ...string) result {
 
 func TestCommandsTakeNoStrayArguments(t *testing.T) {
 	s := newSite(t)
-	for _, c := range []string{"apply", "render", "endpoints", "uninstall"} {
+	for _, c := range []string{"apply", "render", "endpoints", "policies", "status", "uninstall"} {
 		if r := s.run(t, c, "stray"); r.code != 2 || !strings.Contains(r.err, `"stray"`) {
 			t.Errorf("%s: got %+v, want 2", c, r)
 		}

@@ -60,14 +60,18 @@ func TestDocument(t *testing.T) {
 // have golden files of their own, and may change without the manual being wrong.
 var (
 	tracedRule = regexp.MustCompile(`(?m)^  (ip|ip6|bridge) \S+\[\d+\]: .*\n`)
-	insides    = regexp.MustCompile(`after \d+ rules|\b\d+ operations|\b[0-9a-f]{12}\b`)
-	rendered   = regexp.MustCompile(`(?m)^\t.*\n`)
+	insides    = regexp.MustCompile(`after \d+ rules|\b\d+ operations|\b[0-9a-f]{12}\b|` +
+		`\b\d+ differences, the first: [^;\n]*`)
+	rendered = regexp.MustCompile(`(?m)^\t.*\n`)
+	// An agent is of a version, has a number, and was started some time.
+	running = regexp.MustCompile(`ready, .*, process \d+ since [^,]*`)
 )
 
 // essence is an output without the insides of the ruleset.
 func essence(text string) string {
 	text = tracedRule.ReplaceAllString(text, "")
 	text = rendered.ReplaceAllString(text, "")
+	text = running.ReplaceAllString(text, "ready")
 	return insides.ReplaceAllString(text, "*")
 }
 
@@ -76,6 +80,7 @@ type shell struct {
 	t    *testing.T
 	site *site
 	code int
+	kill func() // ends the agent
 }
 
 // replay runs the commands of a block and returns the block with their output.
@@ -99,6 +104,10 @@ func (s *shell) run(line string) string {
 		out = s.bulkheadctl(words[1:])
 	case "echo": // $?
 		out = fmt.Sprintln(s.code)
+	case "bulkheadd":
+		s.kill = s.site.agent(s.t)
+	case "kill":
+		s.kill()
 	case "nft", "ip":
 		out = s.site.net.Run(s.t, words[0], words[1:]...)
 	default:

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-net/bulkhead/internal/agent"
+	"github.com/bulkhead-net/bulkhead/internal/agentapi"
 	"github.com/bulkhead-net/bulkhead/internal/cli"
 	"github.com/bulkhead-net/bulkhead/internal/endpoint"
 	"github.com/bulkhead-net/bulkhead/internal/node"
@@ -48,11 +50,17 @@ func (e Environment) endpoints(f *cli.Flags) cli.Action {
 		if err := nothingMore(arguments); err != nil {
 			return err
 		}
+		var agents []agent.EndpointState
+		e.ear(*o, s).hear(ctx, agentapi.VerbEndpoints, &agents)
 		v, err := look(ctx, *o)
 		if err != nil {
 			return err
 		}
-		return writeEndpoints(s, output, v)
+		states := v.states()
+		for i := range states {
+			states[i].believe(agents)
+		}
+		return writeEndpoints(s, output, v, states)
 	}
 }
 
@@ -97,6 +105,16 @@ func (v view) state(a *endpoint.Attachment) endpointState {
 		}
 	}
 	return s
+}
+
+// believe takes in what the agent knows and the node's files do not say, such as others that write
+// our marks. Good news of it count for nothing where the kernel says otherwise.
+func (s *endpointState) believe(agents []agent.EndpointState) {
+	for _, a := range agents {
+		if a.ID == s.ID && a.Standing == agent.EndpointNotEnforced && s.Enforced {
+			s.State, s.Enforced, s.Why = "notEnforced", false, a.Reason
+		}
+	}
 }
 
 func (s endpointState) title() string {
@@ -147,8 +165,7 @@ func orDash(list []string) string {
 }
 
 // writeEndpoints prints the list; an endpoint that is not enforced is a finding.
-func writeEndpoints(s cli.Streams, o *cli.Output, v view) error {
-	states := v.states()
+func writeEndpoints(s cli.Streams, o *cli.Output, v view, states []endpointState) error {
 	write := writeEndpointTable
 	if o.JSON() {
 		write = func(w io.Writer, states []endpointState) error { return cli.WriteJSON(w, states) }

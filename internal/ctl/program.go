@@ -3,6 +3,8 @@
 package ctl
 
 import (
+	"time"
+
 	"github.com/bulkhead-net/bulkhead/internal/cli"
 	"github.com/bulkhead-net/bulkhead/internal/node"
 )
@@ -11,6 +13,9 @@ import (
 type Environment struct {
 	// NetNS is a descriptor of the network namespace that holds the rules; 0 for the caller's.
 	NetNS int
+	// AgentTime is how long an answer of the node's agent is waited for; if zero, half a minute by
+	// commands that change something and some seconds by those that only tell.
+	AgentTime time.Duration
 }
 
 // Program is bulkheadctl.
@@ -19,6 +24,8 @@ func Program(e Environment) cli.Program {
 		Name:    "bulkheadctl",
 		Summary: "ask and tell this node's segmentation",
 		Commands: []cli.Command{
+			{Name: "status", New: e.status,
+				Summary: "say whether this node is as it should be"},
 			{Name: "check", Arguments: "FILE...", New: e.check,
 				Summary: "validate and lint policy files; - is standard input"},
 			{Name: "apply", New: e.apply,
@@ -27,12 +34,16 @@ func Program(e Environment) cli.Program {
 				Summary: "say what happens to a flow, and why"},
 			{Name: "render", New: e.render,
 				Summary: "print the ruleset that the kernel should hold"},
+			{Name: "policies", New: e.policies,
+				Summary: "list the policy documents and what has become of each"},
 			{Name: "endpoints", New: e.endpoints,
 				Summary: "list this node's endpoints and whether they are enforced"},
 			{Name: "quarantine", Arguments: "ENDPOINT", New: e.quarantine,
 				Summary: "cut an endpoint off, whatever the policies say"},
 			{Name: "release", Arguments: "ENDPOINT", New: e.release,
 				Summary: "end an endpoint's quarantine"},
+			{Name: "label", Arguments: "ENDPOINT KEY=VALUE... KEY-...", New: e.label,
+				Summary: "set and remove labels of an endpoint that runs"},
 			{Name: "uninstall", New: e.uninstall,
 				Summary: "remove every trace of Bulkhead from the kernel"},
 		},

@@ -4,34 +4,14 @@ package ctl
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"net/netip"
 	"strings"
 
+	"github.com/bulkhead-net/bulkhead/internal/agentapi"
 	"github.com/bulkhead-net/bulkhead/internal/cli"
 	"github.com/bulkhead-net/bulkhead/internal/endpoint"
 	"github.com/bulkhead-net/bulkhead/internal/node"
 )
-
-// quarantineResult is the form of the JSON of quarantine and release.
-type quarantineResult struct {
-	ID       string `json:"id"`
-	Endpoint string `json:"endpoint"`
-	// Quarantine is what holds now; absent for an endpoint that was released.
-	Quarantine *node.Quarantined `json:"quarantine,omitempty"`
-	Generation uint32            `json:"generation"`
-	Changed    bool              `json:"changed"`
-	Operations int               `json:"operations"`
-	Flipped    bool              `json:"flipped"`
-	Rebuilt    string            `json:"rebuilt,omitempty"`
-	// NotEnforced says why the kernel does not do it; empty when it does.
-	NotEnforced string `json:"notEnforced,omitempty"`
-}
-
-// order is what a command tells the node to do with the endpoint of that id.
-type order func(ctx context.Context, n *node.Node, id string) (node.Report, error)
 
 func (e Environment) quarantine(f *cli.Flags) cli.Action {
 	output, o := f.Output(), e.places(f)
@@ -42,21 +22,54 @@ func (e Environment) quarantine(f *cli.Flags) cli.Action {
 		if err != nil {
 			return err
 		}
-		return carryOut(ctx, *o, arguments, s, output,
-			func(ctx context.Context, n *node.Node, id string) (node.Report, error) {
+		if err := oneEndpoint(arguments); err != nil {
+			return err
+		}
+		return e.carryOut(ctx, *o, arguments[0], s, output, order{
+			request: func(id string) agentapi.Request {
+				return agentapi.Request{Verb: agentapi.VerbQuarantine,
+					Quarantine: &agentapi.Quarantine{Endpoint: id, AllowFrom: blocks}}
+			},
+			do: func(ctx context.Context, n *node.Node, id string) (node.Report, error) {
 				return n.Quarantine(ctx, id, blocks, endpoint.QuarantineRequested)
-			})
+			},
+			state: orderResult.confinement,
+		})
 	}
 }
 
 func (e Environment) release(f *cli.Flags) cli.Action {
 	output, o := f.Output(), e.places(f)
 	return func(ctx context.Context, arguments []string, s cli.Streams) error {
-		return carryOut(ctx, *o, arguments, s, output,
-			func(ctx context.Context, n *node.Node, id string) (node.Report, error) {
+		if err := oneEndpoint(arguments); err != nil {
+			return err
+		}
+		return e.carryOut(ctx, *o, arguments[0], s, output, order{
+			request: func(id string) agentapi.Request {
+				return agentapi.Request{Verb: agentapi.VerbRelease,
+					Release: &agentapi.Release{Endpoint: id}}
+			},
+			do: func(ctx context.Context, n *node.Node, id string) (node.Report, error) {
 				return n.Release(ctx, id)
-			})
+			},
+			state: orderResult.confinement,
+		})
 	}
+}
+
+func oneEndpoint(arguments []string) error {
+	if len(arguments) != 1 {
+		return cli.Usagef("found %s, wanted ENDPOINT", count(len(arguments), "argument"))
+	}
+	return nil
+}
+
+// confinement is what holds after quarantine and release.
+func (r orderResult) confinement() string {
+	if r.Quarantine == nil {
+		return "released, policy judges it again"
+	}
+	return "in quarantine, " + admitted(r.Quarantine.AllowFrom)
 }
 
 // parseBlocks accepts a block in its one spelling: host bits may be a slip that lets in too many.
@@ -74,86 +87,6 @@ func parseBlocks(texts []string) ([]netip.Prefix, error) {
 		out = append(out, p)
 	}
 	return out, nil
-}
-
-func carryOut(ctx context.Context, o node.Options, arguments []string, s cli.Streams,
-	output *cli.Output, do order) error {
-	if len(arguments) != 1 {
-		return cli.Usagef("found %s, wanted ENDPOINT", count(len(arguments), "argument"))
-	}
-	r, err := carryOutNow(ctx, o, arguments[0], do)
-	if err != nil {
-		return err
-	}
-	if err := r.write(s.Out, output); err != nil {
-		return err
-	}
-	if r.NotEnforced != "" {
-		return cli.ErrFindings
-	}
-	return nil
-}
-
-// carryOutNow finds the endpoint and gives the order under one lock, so that the name cannot have
-// become another's in between.
-func carryOutNow(ctx context.Context, o node.Options, name string,
-	do order) (r quarantineResult, err error) {
-	n, err := node.Open(ctx, o)
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, n.Close()) }()
-	a, err := view{attachments: n.Attachments()}.endpoint(name)
-	if err != nil {
-		return r, err
-	}
-	report, err := do(ctx, n, a.Endpoint.ID)
-	if err != nil {
-		return r, err
-	}
-	r = quarantineResult{ID: a.Endpoint.ID, Endpoint: title(a), Generation: report.Generation,
-		Changed: report.Changed, Operations: report.Operations, Flipped: report.Flipped,
-		Rebuilt: report.Rebuilt}
-	return r, r.ask(ctx, n)
-}
-
-// ask learns what holds now, from the node and from the kernel.
-func (r *quarantineResult) ask(ctx context.Context, n *node.Node) error {
-	status, err := n.Status()
-	if err != nil {
-		return err
-	}
-	if q, ok := status.Quarantined[r.ID]; ok {
-		r.Quarantine = &q
-	}
-	drift, err := n.Verify(ctx)
-	if err != nil {
-		return err
-	}
-	r.NotEnforced = status.NotEnforced[r.ID]
-	if len(drift) > 0 {
-		r.NotEnforced = fmt.Sprintf("the kernel is not as desired: %s, the first: %s; "+
-			"bulkheadctl apply repairs it", count(len(drift), "difference"), drift[0])
-	}
-	return nil
-}
-
-func (r quarantineResult) write(w io.Writer, o *cli.Output) error {
-	if o.JSON() {
-		return cli.WriteJSON(w, r)
-	}
-	state := "released, policy judges it again"
-	if r.Quarantine != nil {
-		state = "in quarantine, " + admitted(r.Quarantine.AllowFrom)
-	}
-	if r.NotEnforced != "" {
-		state += "; not enforced: " + r.NotEnforced
-	}
-	summary := applyResult{Changed: r.Changed, Operations: r.Operations, Flipped: r.Flipped,
-		Rebuilt: r.Rebuilt}.summary()
-	_, err := fmt.Fprintf(w, "%s: %s\ngeneration %d: %s\n", cli.Printable(r.Endpoint),
-		cli.Printable(state), r.Generation, summary)
-	return err
 }
 
 // admitted says whom a quarantine lets in.

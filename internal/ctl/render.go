@@ -8,7 +8,6 @@ import (
 	"io"
 
 	"github.com/bulkhead-net/bulkhead/internal/cli"
-	"github.com/bulkhead-net/bulkhead/internal/node"
 )
 
 func (e Environment) render(f *cli.Flags) cli.Action {
@@ -17,7 +16,7 @@ func (e Environment) render(f *cli.Flags) cli.Action {
 		if err := nothingMore(arguments); err != nil {
 			return err
 		}
-		n, err := node.OpenReadOnly(*o)
+		n, err := openReadOnly(*o)
 		if err != nil {
 			return err
 		}

@@ -26,6 +26,8 @@ type site struct {
 	options node.Options
 	boxes   map[string]*testnet.Container
 	plugs   map[string]testnet.Attachment
+	// agentTime is how long commands wait for an agent; 0 as long as they do by themselves.
+	agentTime time.Duration
 }
 
 const sitePolicies = `
@@ -146,7 +148,7 @@ func (s *site) run(t *testing.T, line ...string) result {
 func (s *site) answer(t *testing.T, stdin string, line ...string) result {
 	t.Helper()
 	var out, errs bytes.Buffer
-	p := ctl.Program(ctl.Environment{NetNS: s.net.FD()})
+	p := ctl.Program(ctl.Environment{NetNS: s.net.FD(), AgentTime: s.agentTime})
 	code := p.Run(t.Context(), line, cli.Streams{In: strings.NewReader(stdin), Out: &out,
 		Err: &errs})
 	return result{code, out.String(), errs.String()}

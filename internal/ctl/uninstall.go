@@ -36,9 +36,13 @@ func remove(ctx context.Context, o node.Options, yes bool, s cli.Streams) error 
 	}
 	// The lock is not held while a person thinks: container starts would wait for it.
 	o.Agent = true // what an agent owned goes too; one that lives holds the lock
+	owner, owned, _ := node.Owner(o.StateDir)
+	if owned {
+		o.LockTimeout = lockWait // whoever waits for an agent waits in vain
+	}
 	n, err := node.Open(ctx, o)
 	if err != nil {
-		if owner, owned, _ := node.Owner(o.StateDir); owned {
+		if owned {
 			return fmt.Errorf("%w; the node belongs to %s, which must be stopped first", err, owner)
 		}
 		return err

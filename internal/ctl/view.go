@@ -28,14 +28,23 @@ type view struct {
 // look reads a view. Nothing is changed and no lock is taken, so it may see a change of another
 // process half-way: then drift says so, and looking again settles it.
 func look(ctx context.Context, o node.Options) (v view, err error) {
-	n, err := node.OpenReadOnly(o)
-	if errors.Is(err, fs.ErrPermission) {
-		return view{}, fmt.Errorf("only root can look into the kernel: %w", err)
-	}
+	n, err := openReadOnly(o)
 	if err != nil {
 		return view{}, err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
+	return lookAt(ctx, n)
+}
+
+func openReadOnly(o node.Options) (*node.Node, error) {
+	n, err := node.OpenReadOnly(telling(o))
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("only root can look into the kernel: %w", err)
+	}
+	return n, err
+}
+
+func lookAt(ctx context.Context, n *node.Node) (v view, err error) {
 	v.attachments, v.policies = n.Attachments(), n.Policies()
 	if v.desired, err = n.Desired(); err != nil {
 		return view{}, err
