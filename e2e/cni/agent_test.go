@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/containernetworking/cni/libcni"
+	"github.com/containernetworking/cni/pkg/types"
 
 	"github.com/bulkhead-net/bulkhead/internal/agentapi"
 	"github.com/bulkhead-net/bulkhead/internal/endpoint"
@@ -162,6 +163,41 @@ func TestVerbsThroughAnAgent(t *testing.T) {
 			h.killAgent(t, a)
 		})
 	}
+}
+
+// TestContainersOlderThanTheAgent: those that run when a node gets its agent can be checked and
+// removed by the confs they were attached with, be the agent alive or dead.
+func TestContainersOlderThanTheAgent(t *testing.T) {
+	h := newHost(t)
+	none := h.list(t, "net1", "1.1.0", h.bridge(1), nil)
+	web, db := h.attach(t, none, "web1"), h.attach(t, none, "db1")
+	lost := h.attach(t, none, "lost1")
+	a := h.startAgent(t)
+	for _, old := range []*attachment{web, db} {
+		if err := h.check(old); err != nil {
+			t.Errorf("CHECK: got %v, want nil", err)
+		}
+	}
+	wantCode(t, h.add(h.prepare(t, none, "late1")), 50, h.socket())
+	keep := []types.GCAttachment{{ContainerID: "web1", IfName: "eth0"},
+		{ContainerID: "db1", IfName: "eth0"}}
+	err := h.cni.GCNetworkList(t.Context(), none, &libcni.GCArgs{ValidAttachments: keep})
+	if n := h.registered(t); err != nil || n != 2 {
+		t.Errorf("GC: got %v and %d attachments, want nil and 2", err, n)
+	}
+	if err := h.del(web); err != nil {
+		t.Errorf("DEL: got %v, want nil", err)
+	}
+	if n := h.registered(t); n != 1 {
+		t.Errorf("DEL: got %d attachments, want 1", n)
+	}
+	h.killAgent(t, a)
+	for _, old := range []*attachment{db, lost} {
+		if err := h.del(old); err != nil {
+			t.Errorf("DEL with the agent dead: got %v, want nil", err)
+		}
+	}
+	h.wantNothing(t)
 }
 
 // TestNodeOfAnAgent: a conf that does not name its agent changes nothing, be it alive or dead.
