@@ -13,6 +13,7 @@ import (
 // installed is one table as the kernel reports it: the attributes of its objects.
 type installed struct {
 	family   rs.Family
+	flags    uint32 // dormant, owned by a process: we set none
 	chains   map[string][]attr
 	rules    map[string][][]attr // by chain, in order
 	sets     map[string][]attr
@@ -32,7 +33,7 @@ func (k *Kernel) readTable(family rs.Family) (*installed, error) {
 		counters: map[string]bool{},
 	}
 	for _, read := range []func(*installed) error{
-		k.readChains, k.readRules, k.readSets, k.readElements, k.readCounters,
+		k.readFlags, k.readChains, k.readRules, k.readSets, k.readElements, k.readCounters,
 	} {
 		if err := read(t); err != nil {
 			return nil, fmt.Errorf("table %s %s: %w", family, rs.TableName, err)
@@ -56,6 +57,14 @@ func (k *Kernel) objects(kind uint16, family rs.Family) ([][]attr, error) {
 		}
 	}
 	return found, nil
+}
+
+func (k *Kernel) readFlags(t *installed) error {
+	found, err := k.objects(unix.NFT_MSG_GETTABLE, t.family)
+	for _, as := range found {
+		t.flags = findU32(as, unix.NFTA_TABLE_FLAGS)
+	}
+	return err
 }
 
 func (k *Kernel) readChains(t *installed) error {

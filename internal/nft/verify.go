@@ -36,8 +36,9 @@ func (d Drift) String() string {
 }
 
 // Verify reads our tables back, whole and at one moment, and compares them with the desired
-// ones: tables, chains, rules, sets, static elements and counter objects. What packets fill,
-// and the values of counters, take no part. An empty result means that they are equal.
+// ones: tables and their flags, chains, rules, sets, static elements and counter objects. What
+// packets fill, and the values of counters, take no part. An empty result means that they are
+// equal.
 func (k *Kernel) Verify(desired *rs.Ruleset) ([]Drift, error) {
 	var found map[rs.Family]*installed
 	err := k.snapshot(func() error {
@@ -94,6 +95,9 @@ func (c *comparison) report(kind DriftKind, format string, args ...any) {
 }
 
 func (c *comparison) table(t *rs.Table) error {
+	if c.have.flags != 0 {
+		c.report(Different, "table")
+	}
 	for _, name := range t.Counters {
 		if !c.have.counters[name] {
 			c.report(Missing, "counter %s", name)

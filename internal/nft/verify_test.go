@@ -52,6 +52,8 @@ func TestVerifyFindsDrift(t *testing.T) {
 			[]string{"different: ip set names"}},
 		{"add counter ip bulkhead mine", []string{"extra: ip counter mine"}},
 		{"delete table ip6 bulkhead", []string{"missing: ip6 table"}},
+		// A dormant table keeps its rules, and none of its chains is hooked.
+		{"add table ip6 bulkhead { flags dormant; }", []string{"different: ip6 table"}},
 		{"add element ip bulkhead denied-in { 1.2.3.4 . 1.2.3.5 . tcp . 80 }", nil},
 		{"add table inet bulkhead; add table ip other", nil},
 	} {
