@@ -133,6 +133,22 @@ func TestDriftIsRepaired(t *testing.T) {
 	})
 }
 
+// A repair is told whoever finds the damage first: the agent by itself, or a request that comes
+// just then.
+func TestEveryRepairIsTold(t *testing.T) {
+	s := newSite(t)
+	s.start(t)
+	s.attach(t, "a", "b")
+	for i := range 10 {
+		s.net.Run(t, "nft", "flush", "ruleset")
+		s.attach(t, "a")
+		if got := s.summary(t).Repairs; got != i+1 {
+			t.Fatalf("repairs: got %d, want %d", got, i+1)
+		}
+		s.await(t, "rest", func() bool { return len(s.ready(t).Missing) == 0 })
+	}
+}
+
 // Two agents never work at a time: the second waits for the first to go, and changes nothing then.
 func TestSecondAgentWaits(t *testing.T) {
 	s := newSite(t)

@@ -59,13 +59,6 @@ func (a *Agent) catchUp(ctx context.Context) {
 // doResync reads the kernel back and repairs what somebody else changed.
 func (a *Agent) doResync(ctx context.Context) error {
 	report, err := a.node.Resync(ctx)
-	if report.Rebuilt != "" {
-		a.repairs++
-		a.lastRepair = time.Now().UTC().Format(time.RFC3339) + ": " + report.Rebuilt
-		a.metrics.repairs.Inc()
-		a.log.Warn("rules were not what they should be, and are again", "found", report.Rebuilt,
-			"generation", report.Generation)
-	}
 	a.took(report, err)
 	return err
 }
@@ -130,10 +123,18 @@ func (a *Agent) doMarks(context.Context) error {
 	return nil
 }
 
-// took notes what a change came to.
+// took notes what a change came to. Whatever it was made for, it may have found that the kernel did
+// not hold what it was left with.
 func (a *Agent) took(r node.Report, err error) {
 	if err != nil || r.Generation == 0 {
 		return
+	}
+	if r.Rebuilt != "" {
+		a.repairs++
+		a.lastRepair = time.Now().UTC().Format(time.RFC3339) + ": " + r.Rebuilt
+		a.metrics.repairs.Inc()
+		a.log.Warn("rules were not what they should be, and are again", "found", r.Rebuilt,
+			"generation", r.Generation)
 	}
 	if r.Changed {
 		a.metrics.changed(r.Operations, r.Flipped)
