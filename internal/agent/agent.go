@@ -77,8 +77,8 @@ type Agent struct {
 	summary  atomic.Pointer[Summary]
 
 	// The tasks, and all of them.
-	reload, resync, links, marks, readmit *task
-	tasks                                 []*task
+	features, reload, resync, links, marks, readmit *task
+	tasks                                           []*task
 
 	// What the tasks found; the loop's own.
 	notEnforced map[string]string // endpoint ids, and why

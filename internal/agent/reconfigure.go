@@ -35,7 +35,9 @@ func (a *Agent) reconfigure(ctx context.Context) {
 	if a.options.Level != nil {
 		a.options.Level.Set(c.Agent.LogLevel)
 	}
-	a.links.every, a.resync.every, a.marks.every = c.Agent.Resync, c.Agent.Resync, c.Agent.Resync
+	for _, t := range []*task{a.features, a.links, a.resync, a.marks} {
+		t.every = c.Agent.Resync
+	}
 	for _, t := range a.tasks {
 		t.wake(time.Now())
 	}

@@ -25,13 +25,18 @@ const (
 // setTasks names what the agent keeps true, in the order in which it begins.
 func (a *Agent) setTasks() {
 	every := a.options.Resync
+	a.features = &task{name: "features", run: a.doFeatures, every: every}
 	a.reload = &task{name: "policies", run: a.doReload, gap: reloadGap}
 	a.links = &task{name: "links", run: a.doLinks, every: every, gap: linksGap}
 	a.resync = &task{name: "kernel", run: a.doResync, every: every, gap: resyncGap}
 	a.readmit = &task{name: "readmission", run: a.doReadmit}
 	a.marks = &task{name: "marks", run: a.doMarks, every: every, gap: marksGap}
-	a.tasks = []*task{a.reload, a.links, a.resync, a.readmit, a.marks}
+	a.tasks = []*task{a.features, a.reload, a.links, a.resync, a.readmit, a.marks}
 }
+
+// doFeatures tries whether the kernel can hold our rules, as long as it holds none: a node that
+// cannot enforce says so before the first container is attached.
+func (a *Agent) doFeatures(ctx context.Context) error { return a.node.Features(ctx) }
 
 // doReload makes the kernel follow the policy directory. While it cannot be read, the last accepted
 // documents stay in force.
