@@ -59,6 +59,7 @@ func (s *site) heir(t testing.TB) endpoint.Attachment {
 	s.boxes["g"] = box
 	p := s.AttachBridged(t, box, "br0", testnet.Plug{HostInterface: "veth-g", MAC: "02:00:00:00:00:67",
 		Addresses: []string{"10.1.0.3/24", "fd00:1::3/64"}, Gateways: gateways["br0"]})
+	s.plugs["g"] = p
 	id := strings.Repeat("g", 12)
 	return endpoint.Attachment{
 		Endpoint: policy.Endpoint{ID: endpoint.ID(id, "eth0"), Namespace: "shop", Name: "g",

@@ -3,7 +3,6 @@
 package threats
 
 import (
-	"context"
 	"strings"
 	"testing"
 
@@ -15,13 +14,18 @@ import (
 func (s *site) refused(t testing.TB) map[string]uint64 {
 	t.Helper()
 	out := map[string]uint64{}
-	s.operate(t, func(ctx context.Context, n *node.Node) (node.Report, error) {
-		counters, err := n.Counters(ctx)
-		for key, count := range counters {
-			out[strings.TrimPrefix(key.Name, "drop-")] += count.Packets
-		}
-		return node.Report{}, err
-	})
+	n, err := node.OpenReadOnly(s.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	counters, err := n.Counters(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, count := range counters {
+		out[strings.TrimPrefix(key.Name, "drop-")] += count.Packets
+	}
 	return out
 }
 
