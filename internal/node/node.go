@@ -33,6 +33,10 @@ type Node struct {
 	lastGood     []policy.Document
 	parsed       *policy.Cache
 	newDocuments bool
+	// frozen says that the last good documents are in force whatever the policy directory holds:
+	// whoever acts in the place of an agent that is down does not watch it, and cannot tell a file
+	// from one that is being written.
+	frozen bool
 	// versions are the documents that the kernel has, by their references.
 	versions map[string]version
 	// counts are those of PolicyCounts; nil when something has changed since.

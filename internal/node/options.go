@@ -30,8 +30,9 @@ type Options struct {
 	NetNS int
 	// LockTimeout bounds the wait for other processes.
 	LockTimeout time.Duration
-	// Agent says that the process is the node's agent, or acts in its place. Everybody else is kept
-	// from changing a node that an agent owns.
+	// Agent says that the process is the node's agent, or acts in its place: then it reads no
+	// policies, unless by ReadPolicies, and the last accepted ones stay in force. Everybody else is
+	// kept from changing a node that an agent owns.
 	Agent bool
 }
 

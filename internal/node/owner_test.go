@@ -13,6 +13,9 @@ import (
 
 	"github.com/bulkhead-net/bulkhead/internal/endpoint"
 	"github.com/bulkhead-net/bulkhead/internal/node"
+	"github.com/bulkhead-net/bulkhead/internal/source/files"
+	"github.com/bulkhead-net/bulkhead/internal/testnet"
+	"github.com/bulkhead-net/bulkhead/policy"
 )
 
 // openAs opens the site's node and fails the test if it cannot.
@@ -159,4 +162,31 @@ func TestUninstallEndsOwnership(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.attach(t, "a")
+}
+
+// TestInTheAgentsPlace: whoever acts for an agent that is down does not follow a policy file that
+// is being written; the agent does when it is back.
+func TestInTheAgentsPlace(t *testing.T) {
+	s := newSite(t)
+	s.policies(t, onlyAReachesB)
+	s.boxes["b"].Serve(t, "tcp", 80)
+	for _, name := range []string{"a", "b", "c"} {
+		s.attach(t, name)
+	}
+	s.reach(t, "c", "10.1.0.3:80", testnet.ErrTimeout)
+	s.policies(t, "") // the first half of an edit in place
+	n := s.openAs(t, true)
+	_, err := n.Detach(t.Context(), func(a endpoint.Attachment) bool {
+		return a.Endpoint.Name == "a"
+	})
+	if err = errors.Join(err, n.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s.reach(t, "c", "10.1.0.3:80", testnet.ErrTimeout)
+
+	s.options.Agent, s.options.ReadPolicies = true, func() ([]policy.File, error) {
+		return files.Read(s.options.PolicyDir)
+	}
+	s.do(t, func(ctx context.Context, n *node.Node) (node.Report, error) { return n.Follow(ctx) })
+	s.reach(t, "c", "10.1.0.3:80", nil)
 }

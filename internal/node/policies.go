@@ -23,8 +23,13 @@ func (n *Node) loadPolicies() error {
 	n.loadVersions()
 	last := n.lastGood
 	n.policyErr, n.compiled, n.counts = nil, nil, nil
-	found, err := n.readPolicies()
-	if err != nil {
+	n.frozen = n.options.Agent && n.options.ReadPolicies == nil && len(last) > 0
+	var found []policy.File
+	var err error
+	if !n.frozen {
+		found, err = n.readPolicies()
+	}
+	if err != nil || n.frozen {
 		n.policyErr = err
 		found = nil
 		for _, d := range last {
@@ -96,7 +101,7 @@ func sameDocument(a, b policy.Document) bool {
 // keepPolicies makes the accepted documents the last good ones, in force since a generation.
 func (n *Node) keepPolicies(generation uint32) error {
 	dated := generation == 0 || !n.hasUndated()
-	if n.policyErr != nil || !n.newDocuments && dated {
+	if n.policyErr != nil || n.frozen || !n.newDocuments && dated {
 		return nil
 	}
 	if err := writeJSON(n.path("documents.json"), n.set.Documents); err != nil {
