@@ -46,6 +46,7 @@ const (
 	absent        // it is not there: an editor may be about to write it anew
 	empty         // it was closed without content: a shell may be about to fill it
 	writing       // somebody has it open for writing
+	failed        // it could not be read, which may end without an event
 )
 
 // stillFor is how long a file must stand still where there are no leases: its size and time
@@ -81,10 +82,11 @@ func (w *Watch) examine(name string, e *entry, now time.Time, force bool) {
 	isMissing := errors.Is(err, fs.ErrNotExist)
 	switch {
 	case isMissing && e.link:
-		w.fail(e, fmt.Errorf("%s: link to a file that is not there: %w", e.path, fs.ErrNotExist))
+		err = fmt.Errorf("%s: link to a file that is not there: %w", e.path, fs.ErrNotExist)
+		w.fail(e, err, now)
 		return
 	case err != nil && !isMissing:
-		w.fail(e, err)
+		w.fail(e, err, now)
 		return
 	case t == nil: // or a directory
 		w.missing(name, e, now)
@@ -98,7 +100,7 @@ func (w *Watch) examine(name string, e *entry, now time.Time, force bool) {
 	file, err := t.read(e.path)
 	switch {
 	case err != nil:
-		w.fail(e, err)
+		w.fail(e, err, now)
 	case !held && !force && w.disturbed(e, t, now):
 		e.stands(writing, stampOf(t.info), true, now, w.options.Settle)
 	case force || !w.emptied(e, t, file, now):
@@ -168,10 +170,10 @@ func (w *Watch) believe(e *entry, file policy.File) {
 	w.announce()
 }
 
-// fail keeps what is believed, and makes Read say why. The file is read again with the next
-// sweep, and when it is touched.
-func (w *Watch) fail(e *entry, err error) {
-	e.err, e.pending = fmt.Errorf("policy file: %w", err), none
+// fail keeps what is believed, and makes Read say why. The file is read again soon, and when it
+// is touched: no event tells that descriptors or memory are there again.
+func (w *Watch) fail(e *entry, err error, now time.Time) {
+	e.err, e.pending, e.due = fmt.Errorf("policy file: %w", err), failed, now.Add(lookEvery)
 }
 
 func (w *Watch) forget(name string, e *entry) {

@@ -91,7 +91,7 @@ func (w *Watch) next(now time.Time) time.Time {
 // isPending tells whether a file is not yet to be believed.
 func (w *Watch) isPending() bool {
 	for _, e := range w.entries {
-		if e.dirty || e.pending != none {
+		if e.dirty || e.pending != none && e.pending != failed {
 			return true
 		}
 	}

@@ -280,3 +280,20 @@ func TestReadAfterTheEnd(t *testing.T) {
 		t.Errorf("got %v, want %v", err, errClosed)
 	}
 }
+
+// TestReadableAgain: what made a file unreadable may end without an event.
+func TestReadableAgain(t *testing.T) {
+	s := watched(t, Options{}, map[string]string{"a.yaml": "1"})
+	away := filepath.Join(t.TempDir(), "b")
+	must(t, os.Symlink(away, s.at("b.yaml")))
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		if _, err := s.content(t); err != nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("a link to nothing: got no error")
+		}
+	}
+	must(t, os.WriteFile(away, []byte("2"), 0o600))
+	s.becomes(t, "its file is there", map[string]string{"a.yaml": "1", "b.yaml": "2"})
+}
