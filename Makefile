@@ -25,8 +25,9 @@ fuzz: ## every fuzz target, a minute each
 	go run ./internal/suite -fuzztime 1m fuzz
 
 .PHONY: soak
-soak: deps ## churn and kills under probes for FOR (30m)
-	go test ./e2e/soak -count=1 -v -timeout 0 -soak.for $(or $(FOR),30m) -soak.everycall
+soak: deps ## churn for FOR (30m), and KILLS (1000) of the agent, under probes
+	go test ./e2e/soak -count=1 -v -timeout 0 -soak.for $(or $(FOR),30m) -soak.everycall \
+		-soak.agentfor 2h -soak.agentkills $(or $(KILLS),1000)
 
 .PHONY: bench
 bench: deps ## what it costs, as ratios; fails while a goal is missed

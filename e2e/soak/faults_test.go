@@ -18,6 +18,16 @@ import (
 func stateful(t *testing.T) *site {
 	t.Helper()
 	s := newSite(t)
+	s.mountState(t)
+	s.proveProbes(t)
+	s.closeBase(t)
+	s.populate(t)
+	return s
+}
+
+// mountState makes the state directory a small file system.
+func (s *site) mountState(t *testing.T) {
+	t.Helper()
 	if err := os.Mkdir(s.stateDir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -29,8 +39,11 @@ func stateful(t *testing.T) *site {
 			t.Errorf("unmount: %v", err)
 		}
 	})
-	s.proveProbes(t)
-	s.closeBase(t)
+}
+
+// populate attaches everybody, and knocks until the test ends.
+func (s *site) populate(t *testing.T) {
+	t.Helper()
 	for _, name := range []string{"vault", "friend", "intruder", "slot1"} {
 		s.mustAdd(t, name)
 	}
@@ -43,7 +56,6 @@ func stateful(t *testing.T) *site {
 		s.settle(t)
 		s.report(t, doors)
 	})
-	return s
 }
 
 // fails demands that an operation fails and says each of the words.

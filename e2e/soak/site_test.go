@@ -40,6 +40,9 @@ type site struct {
 	// strangers knock on every door; none is theirs.
 	strangers []string
 	edits     sync.Mutex
+	// agent is that of a node which hasAgent, for one goroutine at a time.
+	agent    *agentProcess
+	hasAgent bool
 
 	operations, kills atomic.Int64
 }
@@ -128,6 +131,8 @@ type operation struct {
 	args  []string
 	env   []string
 	stdin string
+	// drive makes a traced process do something and end, unless it has ended already.
+	drive func(pid int, ended <-chan struct{})
 }
 
 func (s *site) ctl(args ...string) operation {
@@ -138,14 +143,18 @@ func (s *site) ctl(args ...string) operation {
 	return operation{site: s, name: "bulkheadctl", args: args}
 }
 
-// plugin is a CNI verb for a container, as a runtime calls it after the main plugin.
-func (s *site) plugin(verb, name string) operation {
+// plugin is a CNI verb for a container, as a runtime calls it after the main plugin. On a node
+// with an agent it is asked, and without it ADD fails.
+func (s *site) plugin(verb, name string) operation { return s.pluginOr(verb, name, "fail") }
+
+// pluginOr says what ADD does while the agent is down.
+func (s *site) pluginOr(verb, name, onAgentDown string) operation {
 	p := s.plugs[name]
 	ips := []map[string]any{}
 	for _, a := range p.Addresses {
 		ips = append(ips, map[string]any{"address": fmt.Sprintf("%s/%d", a, a.BitLen()), "interface": 1})
 	}
-	conf, err := json.Marshal(map[string]any{
+	conf := map[string]any{
 		"cniVersion": "1.1.0", "name": "soak", "type": "bulkhead",
 		"stateDir": s.stateDir, "policyDir": s.policyDir,
 		"labels": map[string]string{"name": name},
@@ -157,18 +166,25 @@ func (s *site) plugin(verb, name string) operation {
 			},
 			"ips": ips,
 		},
-	})
+	}
+	if s.hasAgent {
+		conf["agentSocket"], conf["onAgentDown"] = s.agentSocket(), onAgentDown
+	}
+	text, err := json.Marshal(conf)
 	if err != nil {
 		panic(err)
 	}
-	return operation{site: s, name: "bulkhead", stdin: string(conf), env: []string{
+	return operation{site: s, name: "bulkhead", stdin: string(text), env: []string{
 		"CNI_COMMAND=" + verb, "CNI_CONTAINERID=soak-" + name, "CNI_NETNS=" + s.boxes[name].Path(),
 		"CNI_IFNAME=" + p.Interface, "CNI_PATH=" + s.binaries,
 		"CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAMESPACE=soak;K8S_POD_NAME=" + name}}
 }
 
-// run starts the process and, unless killAfter is zero, kills it that much later. What a killed
-// process printed and returned means nothing.
+// killed stands for the output of a process that was killed: what it printed and returned means
+// nothing.
+const killed = "killed"
+
+// run starts the process and, unless killAfter is zero, kills it that much later.
 func (o operation) run(killAfter time.Duration) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -191,7 +207,7 @@ func (o operation) run(killAfter time.Duration) (string, error) {
 	timer := time.AfterFunc(killAfter, func() { cmd.Process.Kill() })
 	defer timer.Stop()
 	cmd.Wait()
-	return "", nil
+	return killed, nil
 }
 
 func (s *site) mustAdd(t *testing.T, name string) {

@@ -58,8 +58,10 @@ func TestSoak(t *testing.T) {
 // settle finishes what the last kill may have left half-done, as a runtime does.
 func (s *site) settle(t *testing.T) {
 	t.Helper()
-	if out, err := s.ctl("apply").run(0); err != nil {
-		t.Errorf("apply: %v\n%s", err, out)
+	if !s.hasAgent {
+		if out, err := s.ctl("apply").run(0); err != nil {
+			t.Errorf("apply: %v\n%s", err, out)
+		}
 	}
 	for name := range s.boxes {
 		if name == "stowaway" {
@@ -92,7 +94,7 @@ func (s *site) report(t *testing.T, d *doors) {
 	t.Logf("%d operations, %d of them killed; %d knocks on closed doors, %d passed; "+
 		"%d walks through the open door, %d failed", s.operations.Load(), s.kills.Load(),
 		d.closed.Load(), passed, d.open.Load(), d.broken.Load())
-	if s.operations.Load() < 20 || d.closed.Load() < 100 || d.open.Load() < 10 {
+	if s.operations.Load() < 10 || d.closed.Load() < 100 || d.open.Load() < 10 {
 		t.Error("the run was too short to say anything")
 	}
 	if d.broken.Load() > 0 {

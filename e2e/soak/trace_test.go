@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -53,12 +54,19 @@ func (o operation) runKilled(t *testing.T, n int, counts func(uint64) bool) (
 	tr := &tracee{inside: map[int]bool{}, counts: counts, killAt: n}
 	var code int
 	var err error
+	var driver sync.WaitGroup
+	ended := make(chan struct{})
 	o.site.net.Do(func() { // one thread, as ptrace wants
 		if err = cmd.Start(); err == nil {
 			tr.pid = cmd.Process.Pid
+			if o.drive != nil {
+				driver.Go(func() { o.drive(tr.pid, ended) })
+			}
 			code, err = tr.follow()
 		}
 	})
+	close(ended)
+	driver.Wait()
 	o.site.operations.Add(1)
 	text, rerr := os.ReadFile(out.Name())
 	switch {
