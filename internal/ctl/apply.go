@@ -57,6 +57,7 @@ func (e Environment) apply(f *cli.Flags) cli.Action {
 
 func (h *hand) apply(ctx context.Context) (result applyResult, err error) {
 	var applied agent.Applied
+	h.reads = true
 	err = h.change(ctx,
 		func(ctx context.Context) error {
 			return h.ask(ctx, agentapi.Request{Verb: agentapi.VerbApply}, &applied)

@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead-net/bulkhead/internal/agentapi"
 	"github.com/bulkhead-net/bulkhead/internal/cli"
 	"github.com/bulkhead-net/bulkhead/internal/node"
+	"github.com/bulkhead-net/bulkhead/internal/source/files"
 )
 
 // hand is what a command reaches a node with: the agent that owns it, or else the node's lock.
@@ -23,6 +24,9 @@ type hand struct {
 	owner *node.Ownership
 	// wait is how long an answer of the agent is waited for.
 	wait time.Duration
+	// reads says that the order is about the policy directory as it is now. In the place of an agent
+	// all others go on with the policies that it accepted last.
+	reads bool
 	// notes are for whoever wants to know who did it.
 	notes io.Writer
 }
@@ -94,6 +98,14 @@ func (h *hand) change(ctx context.Context, tell func(context.Context) error,
 		fmt.Fprintf(h.notes, "%s; doing it without the agent\n", cli.Printable(err.Error()))
 		o = o.InPlaceOf(*h.owner)
 		o.LockTimeout = lockWait
+		if h.reads {
+			watch, err := files.Open(o.PolicyDir, files.Options{})
+			if err != nil {
+				return err
+			}
+			defer watch.Close()
+			o.ReadPolicies = watch.Read
+		}
 	}
 	n, err := node.Open(ctx, o)
 	if h.owner != nil && errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {

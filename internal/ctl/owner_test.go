@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -152,6 +153,20 @@ func TestNodeOfAnAgent(t *testing.T) {
 	}
 	stop()
 	s.lifecycle(t, "agent is down", "doing it without the agent")
+	late := filepath.Join(s.options.PolicyDir, "late.yaml")
+	if err := os.WriteFile(late, []byte(`{apiVersion: policy.networking.k8s.io/v1alpha2,
+  kind: ClusterNetworkPolicy, metadata: {name: late}, spec: {tier: Admin, priority: 1,
+  subject: {namespaces: {}}, ingress: [{action: Deny, from: [{namespaces: {}}]}]}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.wants(t, 0, nil, "label", "shop/web", "tier=front")
+	s.dial(t, "an order that is not about policies", "web", nil)
+	s.wants(t, 0, []string{"judged once more"}, "apply")
+	s.dial(t, "apply without the agent", "web", testnet.ErrTimeout)
+	if err := os.Remove(late); err != nil {
+		t.Fatal(err)
+	}
+	s.wants(t, 0, []string{"judged once more"}, "apply")
 	if _, owned, err := node.Owner(s.options.StateDir); !owned || err != nil {
 		t.Errorf("owner: got %t, %v, want the node still owned", owned, err)
 	}
