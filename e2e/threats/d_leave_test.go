@@ -21,7 +21,7 @@ func (s *site) machineState(t testing.TB) string {
 	t.Helper()
 	var text strings.Builder
 	for _, line := range []string{"nft -s list ruleset", "ip -d link", "bridge -d link", "ip addr",
-		"ip route", "ip -6 route", "iptables-legacy-save | grep -v ^#",
+		"ip route", "ip -6 route", "iptables-legacy-save | grep -v ^# | sed 's/ \\[[0-9:]*\\]$//'",
 		"grep -rs . /proc/sys/net/bridge /proc/sys/net/ipv4 /proc/sys/net/netfilter | sort"} {
 		for one := range strings.Lines(s.Run(t, "sh", "-c", line)) {
 			if !passing.MatchString(one) {

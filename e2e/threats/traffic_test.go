@@ -89,7 +89,10 @@ func (f *traffic) arrived(stream string) {
 // run starts the traffic of the ways, until halt.
 func (s *site) run(t testing.TB, f *traffic, ways []way) {
 	t.Helper()
-	f.stop, f.arrivals, f.streams = make(chan struct{}), map[string][]time.Time{}, nil
+	f.stop, f.streams = make(chan struct{}), nil
+	f.mu.Lock() // the receivers go on hearing what is on its way
+	f.arrivals = map[string][]time.Time{}
+	f.mu.Unlock()
 	for _, w := range ways {
 		for _, six := range both {
 			one := &stream{way: w, six: six}
