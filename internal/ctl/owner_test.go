@@ -156,7 +156,8 @@ func TestNodeOfAnAgent(t *testing.T) {
 	late := filepath.Join(s.options.PolicyDir, "late.yaml")
 	if err := os.WriteFile(late, []byte(`{apiVersion: policy.networking.k8s.io/v1alpha2,
   kind: ClusterNetworkPolicy, metadata: {name: late}, spec: {tier: Admin, priority: 1,
-  subject: {namespaces: {}}, ingress: [{action: Deny, from: [{namespaces: {}}]}]}}`), 0o600); err != nil {
+  subject: {namespaces: {}}, ingress: [{action: Deny, from: [{namespaces: {}}]}]}}`),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.wants(t, 0, nil, "label", "shop/web", "tier=front")

@@ -28,16 +28,7 @@ func TestWatchReportsOverrun(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.close()
-	raw, err := w.conn.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw.Control(func(fd uintptr) {
-		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 1)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	setBuffer(t, w, 1)
 	var batch strings.Builder
 	for i := range 50 {
 		fmt.Fprintf(&batch, "link add b%d type bridge\n", i)
@@ -60,13 +51,27 @@ func TestWatchReportsOverrun(t *testing.T) {
 			break
 		}
 	}
-	// With room again, names come again. What still belongs to the overrun has none.
+	setBuffer(t, w, 1<<20)
+	namesComeAgain(t, n, out)
+}
+
+func setBuffer(t *testing.T, w *watcher, size int) {
+	t.Helper()
+	raw, err := w.conn.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
 	raw.Control(func(fd uintptr) {
-		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 1<<20)
+		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, size)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// namesComeAgain waits for an event of new0. What still belongs to an overrun has no names.
+func namesComeAgain(t *testing.T, n *testnet.Net, out <-chan Event) {
+	t.Helper()
 	for i := range 100 {
 		n.Run(t, "ip", "address", "add", fmt.Sprintf("10.9.9.%d/32", i), "dev", "new0")
 		select {
