@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/bulkhead-net/bulkhead/internal/compile"
-	"github.com/bulkhead-net/bulkhead/internal/endpoint"
 	"github.com/bulkhead-net/bulkhead/internal/node"
 	"github.com/bulkhead-net/bulkhead/internal/testnet"
 )
@@ -47,13 +46,7 @@ func (s *site) writePolicy(i, as int) {
 
 // populate registers endpoints and makes the kernel follow once.
 func (s *site) populate(endpoints int) {
-	must(os.MkdirAll(s.options.StateDir, 0o700))
-	registry := need(endpoint.Open(s.options.StateDir))
-	for i := range endpoints {
-		a := attachmentOf(i)
-		a.Created = time.Unix(int64(i), 0).UTC()
-		must(registry.Put(a))
-	}
+	s.register(endpoints)
 	s.with(func(ctx context.Context, n *node.Node) error {
 		_, err := n.Apply(ctx)
 		return err

@@ -44,7 +44,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	if o.Resync == 0 {
-		o.Resync = 30 * time.Second
+		o.Resync = config.DefaultAgent().Resync
 	}
 	if o.Node.StateDir == "" {
 		o.Node.StateDir = node.DefaultStateDir

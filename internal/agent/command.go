@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -83,18 +82,7 @@ func (o flags) run(ctx context.Context, netns int, s cli.Streams) error {
 
 // read is the configuration file with the flags on top.
 func (o flags) read() (config.Config, error) {
-	path, named := o.config, o.config != ""
-	if !named {
-		path = config.DefaultFile
-	}
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && !named {
-		data, err = nil, nil
-	}
-	if err != nil {
-		return config.Config{}, fmt.Errorf("configuration: %w", err)
-	}
-	c, err := config.Parse(path, data)
+	c, err := config.Load(o.config)
 	if err != nil {
 		return config.Config{}, err
 	}

@@ -90,13 +90,15 @@ func (a *Agent) wait(ctx context.Context, in events, alarm <-chan time.Time) eve
 	case e, open := <-in.kernel:
 		if !open {
 			in.kernel = nil
+			break
 		}
-		a.kernelChanged(e, open)
+		a.kernelChanged(e)
 	case _, open := <-in.links:
 		if !open {
 			in.links = nil
+			break
 		}
-		a.linksChanged(open)
+		a.links.wake(time.Now())
 	}
 	return in
 }

@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,15 +61,12 @@ func (a *Agent) mayBecome(c config.Agent) error {
 		{"stateDir", a.options.Node.StateDir, c.StateDir},
 		{"policyDir", a.options.Node.PolicyDir, c.PolicyDir},
 		{"metrics", a.options.Metrics, c.Metrics},
+		{"socket", a.options.Socket, cmp.Or(c.Socket, a.options.Socket)},
 	} {
 		if v.now != v.then {
-			errs = append(errs, errors.New(v.name+": is "+v.now+", found "+v.then+
-				"; restart the agent to change it"))
+			errs = append(errs, fmt.Errorf("%s: is %s, found %s; restart the agent to change it",
+				v.name, v.now, v.then))
 		}
-	}
-	if c.Socket != "" && c.Socket != a.options.Socket {
-		errs = append(errs, errors.New("socket: is "+a.options.Socket+", found "+c.Socket+
-			"; restart the agent to change it"))
 	}
 	return errors.Join(errs...)
 }

@@ -150,22 +150,12 @@ func (a *Agent) took(r node.Report, err error) {
 }
 
 // kernelChanged is somebody else's change of the kernel's rules.
-func (a *Agent) kernelChanged(e nft.Event, open bool) {
+func (a *Agent) kernelChanged(e nft.Event) {
 	now := time.Now()
-	if !open {
-		return
-	}
 	if e.Foreign || e.Overrun {
 		a.marks.wake(now)
 	}
 	if len(e.Families) > 0 || e.Overrun {
 		a.resync.wake(now)
-	}
-}
-
-// linksChanged is a change of some link or address.
-func (a *Agent) linksChanged(open bool) {
-	if open {
-		a.links.wake(time.Now())
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"github.com/bulkhead-net/bulkhead/internal/cli"
 	"github.com/bulkhead-net/bulkhead/internal/compile"
@@ -68,18 +66,7 @@ func (o *options) run(ctx context.Context, arguments []string, s cli.Streams) er
 
 // configuration joins the file and the flags.
 func (o *options) configuration() (compile.Config, error) {
-	path, named := *o.config, *o.config != ""
-	if !named {
-		path = config.DefaultFile
-	}
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && !named {
-		data, err = nil, nil
-	}
-	if err != nil {
-		return compile.Config{}, fmt.Errorf("configuration: %w", err)
-	}
-	parsed, err := config.Parse(path, data)
+	parsed, err := config.Load(*o.config)
 	if err != nil {
 		return compile.Config{}, err
 	}
