@@ -72,6 +72,22 @@ func (k *Kernel) Apply(ctx context.Context, ops []rs.Op) error {
 	if err != nil {
 		return err
 	}
+	return k.carryOut(ctx, b)
+}
+
+// Try asks the kernel whether it would accept the operations, and changes nothing: there is no
+// moment in which a reader sees any of them, or a packet meets them. (What a transaction adds and
+// deletes again is listed while the kernel takes it back, so that a pair of both would not do.)
+// Errors are those of Apply.
+func (k *Kernel) Try(ctx context.Context, ops []rs.Op) error {
+	b, err := openBatch(ops)
+	if err != nil {
+		return err
+	}
+	return k.carryOut(ctx, b)
+}
+
+func (k *Kernel) carryOut(ctx context.Context, b *batch) (err error) {
 	if len(b.msgs) == 0 {
 		return nil
 	}

@@ -31,8 +31,19 @@ type batch struct {
 // placed is where a message of the batch begins and the index of its operation.
 type placed struct{ at, op int }
 
-// newBatch lowers operations. An error names the operation; nothing was sent.
+// newBatch lowers operations to a whole transaction. An error names the operation; nothing was
+// sent.
 func newBatch(ops []rs.Op) (*batch, error) {
+	b, err := openBatch(ops)
+	if err == nil {
+		b.end()
+	}
+	return b, err
+}
+
+// openBatch lowers operations to a transaction without an end: the kernel carries out each,
+// answers, and takes all of them back.
+func openBatch(ops []rs.Op) (*batch, error) {
 	b := &batch{ops: ops}
 	b.header(unix.NFNL_MSG_BATCH_BEGIN, 0, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES)
 	b.finish(0)
@@ -42,19 +53,23 @@ func newBatch(ops []rs.Op) (*batch, error) {
 			return nil, fmt.Errorf("%s: %w", opName(op), err)
 		}
 	}
-	b.end()
+	b.acknowledged()
 	return b, nil
 }
 
-// end closes the transaction. The acknowledgement is asked of the last operation and of no
-// other: one reply a message would overflow the socket of a large transaction. (Before Linux
-// 6.10 the kernel does not answer to the end message itself.)
-func (b *batch) end() {
+// acknowledged asks for the acknowledgement of the last operation and of no other: one reply a
+// message would overflow the socket of a large transaction. (Before Linux 6.10 the kernel does not
+// answer to the end message itself.)
+func (b *batch) acknowledged() {
 	if n := len(b.msgs); n > 0 {
 		at := b.msgs[n-1].at + 6
 		flags := binary.NativeEndian.Uint16(b.buf[at:])
 		binary.NativeEndian.PutUint16(b.buf[at:], flags|unix.NLM_F_ACK)
 	}
+}
+
+// end closes the transaction.
+func (b *batch) end() {
 	at := b.header(unix.NFNL_MSG_BATCH_END, 0, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES)
 	b.finish(at)
 }

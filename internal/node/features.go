@@ -12,8 +12,8 @@ import (
 )
 
 // Features tries whether the kernel can hold our rules: all three tables with what every node has
-// in them, made and removed in one transaction, so that nothing of it is ever in force. Where rules
-// of ours are there is nothing to prove.
+// in them, in a transaction that is not committed. Where rules of ours are there is nothing to
+// prove.
 func (n *Node) Features(ctx context.Context) error {
 	existing, err := n.kernel.Tables()
 	if err != nil || len(existing) > 0 {
@@ -23,11 +23,7 @@ func (n *Node) Features(ctx context.Context) error {
 	c.Managed = compile.Managed{Interfaces: []string{"bulkhead-try"}}
 	whole, _ := compile.Compile(compile.Input{Policies: &policy.Set{}, Config: c})
 	whole = c.Stamped(whole, compile.Stamp{Generation: 1, Epoch: 1})
-	ops := ruleset.Diff(nil, whole)
-	for _, t := range whole.Tables {
-		ops = append(ops, ruleset.Op{Kind: ruleset.DeleteTable, Family: t.Family})
-	}
-	if err := n.kernel.Apply(ctx, ops); err != nil {
+	if err := n.kernel.Try(ctx, ruleset.Diff(nil, whole)); err != nil {
 		return fmt.Errorf("the kernel cannot hold our rules: %w", err)
 	}
 	return nil
