@@ -68,6 +68,8 @@ type Record struct {
 	Counter Counter `json:"counter"`
 	// Generation is the kernel's generation by which the packets were judged.
 	Generation uint32 `json:"generation"`
+	// Policies is the hash of the documents that were in force, under which they are kept.
+	Policies string `json:"policies,omitempty"`
 
 	// Rule is the rule that decided, for ReasonRule.
 	Rule *policy.RuleRef `json:"rule,omitempty"`
