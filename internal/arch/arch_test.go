@@ -85,14 +85,12 @@ func TestHostOfThisMachine(t *testing.T) {
 
 // TestPurePackagesExist keeps the list of pure packages true: a renamed package would be free.
 func TestPurePackagesExist(t *testing.T) {
-	// Packages that come later than their law.
-	later := map[string]bool{"internal/packet": true, "internal/flow": true}
 	found := map[string]bool{}
 	for f := range ourTree(t).code {
 		found[f.Package()] = true
 	}
 	for name := range purePackages {
-		if !found[name] && !later[name] {
+		if !found[name] {
 			t.Errorf("pure package %s: got no files, want some", name)
 		}
 	}
