@@ -34,7 +34,7 @@ bench: deps ## what it costs, as ratios; fails while a goal is missed
 	go run ./e2e/bench
 
 .PHONY: generate
-generate: ## CRD schemas and docs/clauses.md
+generate: ## CRD schemas, docs/clauses.md and the code of wire schemas
 	go generate ./...
 
 .PHONY: image
