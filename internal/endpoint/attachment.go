@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
-	"regexp"
 	"time"
 
 	"github.com/bulkhead-net/bulkhead/policy"
@@ -46,9 +45,24 @@ type Attachment struct {
 // ID returns the identity of the endpoint of a container's interface.
 func ID(containerID, ifname string) string { return containerID + "/" + ifname }
 
-// containerID is the form that the CNI specification demands; the length keeps error messages
-// and kernel comments sane.
-var containerIDForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.\-]{0,255}$`)
+// maxContainerID keeps error messages and kernel comments sane.
+const maxContainerID = 256
+
+// isContainerID reports whether s has the form that the CNI specification demands. A regular
+// expression with this length would be compiled at each start of the plugin, for milliseconds.
+func isContainerID(s string) bool {
+	if s == "" || len(s) > maxContainerID {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		if !letter && (i == 0 || c != '_' && c != '.' && c != '-') {
+			return false
+		}
+	}
+	return true
+}
 
 // Validate reports everything that makes a an impossible attachment.
 func (a Attachment) Validate() error {
@@ -85,9 +99,9 @@ func (a Attachment) Validate() error {
 }
 
 func validateID(containerID, ifname string) error {
-	if !containerIDForm.MatchString(containerID) {
-		return fmt.Errorf("container id %q: not letters, digits, '_', '.' and '-', at most 256",
-			containerID)
+	if !isContainerID(containerID) {
+		return fmt.Errorf("container id %q: not letters, digits, '_', '.' and '-', at most %d",
+			containerID, maxContainerID)
 	}
 	if !interfaceName(ifname) {
 		return fmt.Errorf("interface %q is not an interface name", ifname)

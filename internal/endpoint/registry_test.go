@@ -106,6 +106,8 @@ func TestInvalidIsNotWritten(t *testing.T) {
 		"empty container id":    func(a *Attachment) { a.ContainerID = "" },
 		"traversal":             func(a *Attachment) { a.ContainerID = "../../etc/passwd" },
 		"dot first":             func(a *Attachment) { a.ContainerID = ".a" },
+		"hyphen first":          func(a *Attachment) { a.ContainerID = "-a" },
+		"letter of no ASCII":    func(a *Attachment) { a.ContainerID = "aé" },
 		"newline":               func(a *Attachment) { a.ContainerID = "a\n" },
 		"long container id":     func(a *Attachment) { a.ContainerID = strings.Repeat("a", 257) },
 		"interface with slash":  func(a *Attachment) { a.Endpoint.Interface = "../x" },
@@ -140,6 +142,14 @@ func TestInvalidIsNotWritten(t *testing.T) {
 	if _, err := open(t, t.TempDir()).ByContainer("../a", "eth0"); err == nil ||
 		errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("traversal in a question: got %v, want an error about the id", err)
+	}
+}
+
+func TestContainerIDs(t *testing.T) {
+	for _, id := range []string{"a", "0", "Az09", "a_.-", strings.Repeat("a", maxContainerID)} {
+		if err := sample(id).Validate(); err != nil {
+			t.Errorf("%s: got %v, want no error", id, err)
+		}
 	}
 }
 
