@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
@@ -20,7 +19,7 @@ var (
 func (v value) selector() Selector {
 	before := v.doc.errors
 	o, _ := v.object(selectorFields...)
-	var from metav1.LabelSelector
+	var from LabelSelector
 	if labels, ok := o.field("matchLabels"); ok {
 		from.MatchLabels = labels.labels()
 	}
@@ -78,8 +77,8 @@ func (v value) labelValue() (string, bool) {
 }
 
 // requirement reads one of matchExpressions.
-func (v value) requirement() metav1.LabelSelectorRequirement {
-	var r metav1.LabelSelectorRequirement
+func (v value) requirement() LabelSelectorRequirement {
+	var r LabelSelectorRequirement
 	o, ok := v.object(requirementFields...)
 	if !ok {
 		return r
@@ -90,9 +89,9 @@ func (v value) requirement() metav1.LabelSelectorRequirement {
 			r.Key = s
 		}
 	}
-	operators := []metav1.LabelSelectorOperator{metav1.LabelSelectorOpIn,
-		metav1.LabelSelectorOpNotIn, metav1.LabelSelectorOpExists,
-		metav1.LabelSelectorOpDoesNotExist}
+	operators := []LabelSelectorOperator{LabelSelectorOpIn,
+		LabelSelectorOpNotIn, LabelSelectorOpExists,
+		LabelSelectorOpDoesNotExist}
 	operator, ok := o.required("operator", "In, NotIn, Exists or DoesNotExist")
 	if ok {
 		r.Operator, _ = enum(operator, operators...)
@@ -109,16 +108,16 @@ func (v value) requirement() metav1.LabelSelectorRequirement {
 	return r
 }
 
-func (o object) checkValues(r metav1.LabelSelectorRequirement, values value, given bool) {
+func (o object) checkValues(r LabelSelectorRequirement, values value, given bool) {
 	switch r.Operator {
-	case metav1.LabelSelectorOpIn, metav1.LabelSelectorOpNotIn:
+	case LabelSelectorOpIn, LabelSelectorOpNotIn:
 		if !given {
 			o.required("values", fmt.Sprintf("at least one value with operator %s", r.Operator))
 		} else if len(r.Values) == 0 {
 			values.reject("no values",
 				fmt.Sprintf("at least one value with operator %s", r.Operator))
 		}
-	case metav1.LabelSelectorOpExists, metav1.LabelSelectorOpDoesNotExist:
+	case LabelSelectorOpExists, LabelSelectorOpDoesNotExist:
 		if len(r.Values) > 0 {
 			values.reject(fmt.Sprintf("%d values", len(r.Values)),
 				fmt.Sprintf("no values with operator %s", r.Operator))

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // The world of the tables: two namespaces with workloads, and the own node. Everybody else is
@@ -157,7 +155,7 @@ func portRange(p uint8, a, b uint16) Port { return Port{Protocol: p, First: a, L
 
 // labelled reads "app=web,tier=db"; the empty text selects everything.
 func labelled(text string) Selector {
-	from := &metav1.LabelSelector{MatchLabels: map[string]string{}}
+	from := &LabelSelector{MatchLabels: map[string]string{}}
 	for _, pair := range slices.DeleteFunc(strings.Split(text, ","), isEmpty) {
 		key, value, _ := strings.Cut(pair, "=")
 		from.MatchLabels[key] = value

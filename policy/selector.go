@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 )
@@ -37,11 +36,11 @@ func Everything() Selector {
 // NewSelector reads a label selector of the Kubernetes API. A nil selector is "not present" and
 // matches nothing; an empty one matches everything. The error is about keys, values and
 // operators that the API server would refuse too.
-func NewSelector(from *metav1.LabelSelector) (Selector, error) {
+func NewSelector(from *LabelSelector) (Selector, error) {
 	if from == nil {
 		return Selector{}, nil
 	}
-	match, err := metav1.LabelSelectorAsSelector(from)
+	match, err := from.parse()
 	if err != nil {
 		return Selector{}, fmt.Errorf("label selector: %w", err)
 	}

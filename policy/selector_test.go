@@ -4,19 +4,17 @@ package policy
 
 import (
 	"testing"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-func requirement(key string, op metav1.LabelSelectorOperator,
-	values ...string) metav1.LabelSelectorRequirement {
-	return metav1.LabelSelectorRequirement{Key: key, Operator: op, Values: values}
+func requirement(key string, op LabelSelectorOperator,
+	values ...string) LabelSelectorRequirement {
+	return LabelSelectorRequirement{Key: key, Operator: op, Values: values}
 }
 
 func selectorOf(t *testing.T, labels map[string]string,
-	expressions ...metav1.LabelSelectorRequirement) Selector {
+	expressions ...LabelSelectorRequirement) Selector {
 	t.Helper()
-	s, err := NewSelector(&metav1.LabelSelector{MatchLabels: labels, MatchExpressions: expressions})
+	s, err := NewSelector(&LabelSelector{MatchLabels: labels, MatchExpressions: expressions})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,14 +34,14 @@ func TestSelectorMatches(t *testing.T) {
 		{"label", selectorOf(t, map[string]string{"app": "web"}), true},
 		{"other value", selectorOf(t, map[string]string{"app": "db"}), false},
 		{"all requirements", selectorOf(t, map[string]string{"app": "web", "tier": "back"}), false},
-		{"in", selectorOf(t, nil, requirement("app", metav1.LabelSelectorOpIn, "db", "web")), true},
+		{"in", selectorOf(t, nil, requirement("app", LabelSelectorOpIn, "db", "web")), true},
 		{"not in", selectorOf(t, nil,
-			requirement("app", metav1.LabelSelectorOpNotIn, "web")), false},
+			requirement("app", LabelSelectorOpNotIn, "web")), false},
 		{"not in, key absent", selectorOf(t, nil,
-			requirement("zone", metav1.LabelSelectorOpNotIn, "pci")), true},
-		{"exists", selectorOf(t, nil, requirement("tier", metav1.LabelSelectorOpExists)), true},
+			requirement("zone", LabelSelectorOpNotIn, "pci")), true},
+		{"exists", selectorOf(t, nil, requirement("tier", LabelSelectorOpExists)), true},
 		{"does not exist", selectorOf(t, nil,
-			requirement("tier", metav1.LabelSelectorOpDoesNotExist)), false},
+			requirement("tier", LabelSelectorOpDoesNotExist)), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := c.selector.Matches(web); got != c.want {
@@ -67,15 +65,15 @@ func TestSelectorNilIsNotPresent(t *testing.T) {
 }
 
 func TestSelectorErrors(t *testing.T) {
-	for _, r := range []metav1.LabelSelectorRequirement{
+	for _, r := range []LabelSelectorRequirement{
 		requirement("app", "Near", "web"),
-		requirement("app", metav1.LabelSelectorOpIn),
-		requirement("app", metav1.LabelSelectorOpExists, "web"),
-		requirement("a b", metav1.LabelSelectorOpExists),
-		requirement("app", metav1.LabelSelectorOpIn, "a,b"),
+		requirement("app", LabelSelectorOpIn),
+		requirement("app", LabelSelectorOpExists, "web"),
+		requirement("a b", LabelSelectorOpExists),
+		requirement("app", LabelSelectorOpIn, "a,b"),
 	} {
-		s, err := NewSelector(&metav1.LabelSelector{
-			MatchExpressions: []metav1.LabelSelectorRequirement{r}})
+		s, err := NewSelector(&LabelSelector{
+			MatchExpressions: []LabelSelectorRequirement{r}})
 		if err == nil {
 			t.Errorf("%+v: got selector %s want an error", r, s)
 		}
@@ -86,7 +84,7 @@ func TestSelectorErrors(t *testing.T) {
 }
 
 func TestSelectorTextIsCanonical(t *testing.T) {
-	in, exists := metav1.LabelSelectorOpIn, metav1.LabelSelectorOpExists
+	in, exists := LabelSelectorOpIn, LabelSelectorOpExists
 	for _, c := range []struct {
 		want     string
 		selector Selector
@@ -99,10 +97,10 @@ func TestSelectorTextIsCanonical(t *testing.T) {
 		{"app=web", selectorOf(t, map[string]string{"app": "web"}, requirement("app", in, "web"))},
 		{"app in (a,b)", selectorOf(t, nil, requirement("app", in, "b", "a", "b"))},
 		{"app,app notin (x)", selectorOf(t, nil,
-			requirement("app", metav1.LabelSelectorOpNotIn, "x"), requirement("app", exists))},
+			requirement("app", LabelSelectorOpNotIn, "x"), requirement("app", exists))},
 		{"app,app notin (x)", selectorOf(t, nil, requirement("app", exists),
-			requirement("app", metav1.LabelSelectorOpNotIn, "x"))},
-		{"!app", selectorOf(t, nil, requirement("app", metav1.LabelSelectorOpDoesNotExist))},
+			requirement("app", LabelSelectorOpNotIn, "x"))},
+		{"!app", selectorOf(t, nil, requirement("app", LabelSelectorOpDoesNotExist))},
 	} {
 		if got := c.selector.String(); got != c.want {
 			t.Errorf("selector text: got %q want %q", got, c.want)

@@ -9,8 +9,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/bulkhead-net/bulkhead/policy"
 )
 
@@ -29,7 +27,7 @@ func selector(labels ...string) policy.Selector {
 	for i := 0; i+1 < len(labels); i += 2 {
 		m[labels[i]] = labels[i+1]
 	}
-	s, err := policy.NewSelector(&metav1.LabelSelector{MatchLabels: m})
+	s, err := policy.NewSelector(&policy.LabelSelector{MatchLabels: m})
 	if err != nil {
 		panic(err)
 	}
