@@ -4,54 +4,115 @@ package compile
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/bulkhead-net/bulkhead/internal/ruleset"
 )
 
 // attach writes the elements of one family that bring endpoints into force: what an endpoint's
-// coming and going changes, apart from its membership in peer sets.
+// coming and going changes, apart from its membership in peer sets. It writes them in the order of
+// their keys: a large set that is in order already costs finish next to nothing.
 func (c *compiler) attach(t *table, f family) {
 	for _, name := range c.config.Managed.Interfaces {
 		t.member("interfaces", ruleset.Ifname(name))
 	}
 	c.subnets(t, f)
-	for i, e := range c.endpoints {
-		if e.Local == nil {
-			continue
-		}
-		face := ruleset.Ifname(e.Local.Interface())
-		t.member("interfaces", face)
-		if e.Local.Bridge == "" {
-			t.member("routed", face)
-		} else {
-			t.member("ports", ruleset.Ifname(e.Local.Port))
-		}
-		if f.v6() {
-			t.member("neighbours", face, ruleset.Addr(linkLocal(e.Local.MAC)))
-		}
-		for _, a := range c.owned[i] {
-			if f.has(a) {
-				c.attachAddress(t, i, face, ruleset.Addr(a))
-			}
+	doors := c.doors(f)
+	c.makeRoom(t, doors)
+	for _, i := range inOrder(doors, func(d *door) string { return string(d.at) }) {
+		c.attachEndpoint(t, f, &doors[i])
+	}
+	for _, i := range inOrder(doors, func(d *door) string { return string(d.addr) }) {
+		if d := &doors[i]; d.addr != "" {
+			t.member("addresses", d.addr)
+			t.member("self", d.addr, d.addr)
 		}
 	}
 }
 
-func (c *compiler) attachAddress(t *table, i int, face, addr ruleset.Key) {
-	t.member("addresses", addr)
-	// A stale routed endpoint may stand on what is a bridge's port by now. IP at a port is forged.
-	if l := c.endpoints[i].Local; l.Bridge != "" || !c.ports[l.Port] {
-		t.member("bind", face, addr)
-	}
-	t.member("self", addr, addr)
-	if c.endpoints[i].Local.Isolated {
-		t.member("isolated", face, addr)
+// makeRoom prepares the sets that most endpoints are in.
+func (c *compiler) makeRoom(t *table, doors []door) {
+	for _, name := range []string{"interfaces", "routed", "bind", "addresses", "self"} {
+		t.room(name, len(doors))
 	}
 	for k := range kindCount {
-		if g := c.judged[i][k]; g != nil {
-			t.leads(k.String(), g.id, "", face, addr)
+		judged := 0
+		for i := range doors {
+			if c.judged[doors[i].endpoint][k] != nil {
+				judged++
+			}
+		}
+		t.room(k.String(), judged)
+		t.room(k.open(), len(doors)-judged)
+	}
+}
+
+// door is where the node meets an endpoint under one of its addresses, as keys. An endpoint
+// without an address of the family has one door, whose address is empty.
+type door struct {
+	endpoint       int
+	face, addr, at ruleset.Key // at is face and address
+}
+
+func (c *compiler) doors(f family) []door {
+	doors := make([]door, 0, len(c.endpoints))
+	for i, e := range c.endpoints {
+		if e.Local == nil {
+			continue
+		}
+		face, before := ruleset.Ifname(e.Local.Interface()), len(doors)
+		for _, a := range c.owned[i] {
+			if f.has(a) {
+				addr := ruleset.Addr(a)
+				doors = append(doors, door{i, face, addr, ruleset.Join(face, addr)})
+			}
+		}
+		if len(doors) == before {
+			doors = append(doors, door{endpoint: i, face: face, at: face})
+		}
+	}
+	return doors
+}
+
+// inOrder are the indexes of the doors by a key: moving numbers costs less than moving doors.
+func inOrder(doors []door, key func(*door) string) []int {
+	order := make([]int, len(doors))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int {
+		return strings.Compare(key(&doors[i]), key(&doors[j]))
+	})
+	return order
+}
+
+func (c *compiler) attachEndpoint(t *table, f family, d *door) {
+	l := c.endpoints[d.endpoint].Local
+	t.member("interfaces", d.face)
+	if l.Bridge == "" {
+		t.member("routed", d.face)
+	} else {
+		t.member("ports", ruleset.Ifname(l.Port))
+	}
+	if f.v6() {
+		t.member("neighbours", d.face, ruleset.Addr(linkLocal(l.MAC)))
+	}
+	if d.addr == "" {
+		return
+	}
+	// A stale routed endpoint may stand on what is a bridge's port by now. IP at a port is forged.
+	if l.Bridge != "" || !c.ports[l.Port] {
+		t.member("bind", d.at)
+	}
+	if l.Isolated {
+		t.member("isolated", d.at)
+	}
+	for k := range kindCount {
+		if g := c.judged[d.endpoint][k]; g != nil {
+			t.leads(k.String(), g.id, "", d.at)
 		} else {
-			t.member(k.open(), face, addr)
+			t.member(k.open(), d.at)
 		}
 	}
 }

@@ -48,6 +48,12 @@ func (t *table) member(set string, fields ...ruleset.Key) {
 	s.Elements = append(s.Elements, ruleset.Element{Key: ruleset.Join(fields...)})
 }
 
+// room prepares a declared set for that many members.
+func (t *table) room(set string, members int) {
+	s := t.sets[set]
+	s.Elements = slices.Grow(s.Elements, members)
+}
+
 // leads adds a key with a goto to a declared verdict map.
 func (t *table) leads(m, chain, comment string, fields ...ruleset.Key) {
 	s := t.sets[m]

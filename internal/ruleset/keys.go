@@ -34,7 +34,11 @@ func Join(fields ...Key) Key {
 	if len(fields) == 1 {
 		return fields[0]
 	}
-	var b []byte
+	n := 0
+	for _, f := range fields {
+		n += len(f) + 3
+	}
+	b := make([]byte, 0, n)
 	for _, f := range fields {
 		b = append(b, f...)
 		for len(b)%4 != 0 {
