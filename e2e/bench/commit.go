@@ -117,6 +117,7 @@ func (c *committer) move(to *ruleset.Ruleset) float64 {
 func (c *committer) plan(to *ruleset.Ruleset) []ruleset.Op {
 	config := compile.DefaultConfig()
 	start := time.Now()
+	to = to.Shared(c.installed)
 	if compile.Narrows(ruleset.Diff(c.installed, config.Stamped(to, c.stamp))) {
 		c.stamp.Epoch++
 	}

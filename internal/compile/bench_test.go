@@ -59,6 +59,7 @@ func BenchmarkDiffOfOneMember(b *testing.B) {
 	stamp := Stamp{Generation: 1, Epoch: 1}
 	before = in.Config.Stamped(before, stamp)
 	for b.Loop() {
+		after := after.Shared(before)
 		ops := ruleset.Diff(before, in.Config.Stamped(after, stamp))
 		if !Narrows(ops) {
 			b.Fatal("got no narrowing, want one: the endpoint leaves a set")

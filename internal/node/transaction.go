@@ -103,6 +103,7 @@ func (n *Node) plan(desired *ruleset.Ruleset, installed *model, trusted bool, st
 	if !trusted {
 		return n.planRebuild(next, desired, installed, state)
 	}
+	desired = desired.Shared(installed.ruleset) // compared once, not with each stamp
 	ops := ruleset.Diff(installed.ruleset, n.config.Stamped(desired, installed.Stamp))
 	if len(ops) == 0 {
 		return next, nil, Report{}

@@ -112,6 +112,9 @@ func bare(c *Chain) *Chain { return &Chain{Name: c.Name, Base: c.Base} }
 
 // touchesGone tells whether a rule of the chain refers to what is deleted.
 func (d *tableDiff) touchesGone(c *Chain) bool {
+	if len(d.goneSets) == 0 && len(d.goneChains) == 0 {
+		return false
+	}
 	for _, r := range c.Rules {
 		for _, s := range r.Statements {
 			switch kind, name := reference(s); {

@@ -38,6 +38,9 @@ func (d *tableDiff) addElements() {
 // another verdict, comment or end is another element, and so is one that leads to a chain
 // which is deleted and added again.
 func (d *tableDiff) missing(a, b []Element) []Element {
+	if same(a, b) {
+		return d.leadingAstray(a)
+	}
 	var list []Element
 	j := 0
 	for i := range a {
@@ -50,4 +53,15 @@ func (d *tableDiff) missing(a, b []Element) []Element {
 		list = append(list, a[i])
 	}
 	return list
+}
+
+// leadingAstray are the elements that lead to a chain which is deleted and added again.
+func (d *tableDiff) leadingAstray(list []Element) []Element {
+	var out []Element
+	for i := range list {
+		if chain := list[i].Verdict.Chain; chain != "" && d.goneChains[chain] {
+			out = append(out, list[i])
+		}
+	}
+	return out
 }

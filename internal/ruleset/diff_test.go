@@ -51,6 +51,51 @@ func TestAppliedDiff(t *testing.T) {
 	}
 }
 
+// What two rulesets share is not compared, and the difference is the same to the letter.
+func TestDiffOfSharedRulesets(t *testing.T) {
+	shared := 0
+	for seed := range uint64(2000) {
+		g := newGenerator(seed)
+		a, b := g.ruleset(), g.ruleset()
+		if seed%2 == 0 { // mostly the same
+			b = newGenerator(seed).ruleset()
+			for i := range b.Tables {
+				b.Tables[i].Sets = b.Tables[i].Sets[len(b.Tables[i].Sets)/2:]
+				if n := len(b.Tables[i].Chains); n > 0 {
+					b.Tables[i].Chains[n/2].Base = &Base{Hook: Input, Priority: int(seed)}
+				}
+			}
+		}
+		before, want := a.String(), OpsText(Diff(a, b))
+		c := b.Shared(a)
+		if c.String() != b.String() || a.String() != before {
+			t.Fatalf("seed %d: got\n%s\nwant\n%s", seed, c, b)
+		}
+		if got := OpsText(Diff(a, c)); got != want {
+			t.Fatalf("seed %d: got\n%s\nwant\n%s", seed, got, want)
+		}
+		for i := range c.Tables {
+			if from := a.table(c.Tables[i].Family); from != nil {
+				shared += sharedSets(newIndex(from), &c.Tables[i])
+			}
+		}
+	}
+	if shared < 1000 {
+		t.Errorf("got %d shared sets, want 1000 at least", shared)
+	}
+}
+
+func sharedSets(from *index, to *Table) int {
+	n := 0
+	for i := range to.Sets {
+		if s := from.sets[to.Sets[i].Name]; s != nil && len(s.Elements) > 0 &&
+			same(s.Elements, to.Sets[i].Elements) {
+			n++
+		}
+	}
+	return n
+}
+
 // The same with the kernel as judge: it takes the transaction, and lists what it lists when
 // the other ruleset is loaded afresh.
 func TestKernelTakesDiff(t *testing.T) {

@@ -4,7 +4,7 @@ package ruleset
 
 import "slices"
 
-func equalRules(a, b []Rule) bool { return slices.EqualFunc(a, b, equalRule) }
+func equalRules(a, b []Rule) bool { return same(a, b) || slices.EqualFunc(a, b, equalRule) }
 
 func equalRule(a, b Rule) bool {
 	return a.Comment == b.Comment && slices.EqualFunc(a.Statements, b.Statements, equalStatement)
