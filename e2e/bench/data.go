@@ -37,12 +37,16 @@ const (
 
 var metrics = []string{packetMetric, crrMetric, connectMetric}
 
-// dataPlane measures every variant in every sweep, in random order, so that what else the
+func dataPlane(ctx context.Context, _ *rig, r *results) {
+	judgeData(r, measured(ctx, r, variants()))
+}
+
+// measured measures every variant in every sweep, in random order, so that what else the
 // machine does meets all alike. Every round builds all hosts anew: where the memory of a host
 // happens to lie is part of the noise too.
-func dataPlane(ctx context.Context, _ *rig, r *results) {
+func measured(ctx context.Context, r *results, list []variant) []*subject {
 	var subjects []*subject
-	for _, v := range variants() {
+	for _, v := range list {
 		subjects = append(subjects, &subject{variant: v, samples: map[string][]float64{}})
 	}
 	for round := range r.Rounds {
@@ -64,7 +68,7 @@ func dataPlane(ctx context.Context, _ *rig, r *results) {
 			}
 		}))
 	}
-	judgeData(r, subjects)
+	return subjects
 }
 
 // build sets the variant up and shows that its traffic passes; a forged packet must not.

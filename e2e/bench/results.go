@@ -29,6 +29,7 @@ var parts []part
 func init() {
 	parts = []part{
 		{name: "data", run: dataPlane},
+		{name: "rules", run: singleRules},
 		{name: "commit", control: true, run: commits},
 		{name: "change", control: true, run: changes},
 		{name: "revoke", run: revocations},
@@ -39,7 +40,7 @@ func init() {
 }
 
 func partNames() string {
-	return "data, commit, change, revoke, load, cni, agent"
+	return "data, rules, commit, change, revoke, load, cni, agent"
 }
 
 func wanted(only, name string) bool {
