@@ -47,16 +47,20 @@ type compiled struct {
 	conflicts []compile.Conflict
 }
 
-// Desired is the ruleset that should be in the kernel, stamped as the kernel's is.
+// Desired is the ruleset that should be in the kernel, stamped as the kernel's is, with the
+// counters that wait there for a reader.
 func (n *Node) Desired() (*ruleset.Ruleset, error) {
 	r, _ := n.desired()
 	state, err := n.readKernel()
 	if err != nil {
 		return nil, err
 	}
-	m, _, err := n.findInstalled(state)
+	m, trusted, err := n.findInstalled(state)
 	if err != nil || m == nil {
 		return n.config.Stamped(r, compile.Stamp{Generation: 1, Epoch: 1}), err
+	}
+	if trusted {
+		r = m.within(r)
 	}
 	return n.config.Stamped(r, m.Stamp), nil
 }

@@ -20,6 +20,8 @@ type model struct {
 	// Wrapped says that epochs have begun again from one: from then on every value has been
 	// used before, and its old conntrack entries are cleared before it is live again.
 	Wrapped bool `json:"wrapped,omitempty"`
+	retained
+	// ruleset holds the retained counters too.
 	ruleset *ruleset.Ruleset
 }
 

@@ -49,6 +49,8 @@ type Node struct {
 	// model is what this process has installed, nil when it has not. Nobody else installs anything
 	// while the lock is held.
 	model *model
+	// forgotten are retained counters that the transaction under way removes.
+	forgotten map[nft.CounterKey]bool
 	// policyErr says why the policy directory could not be read.
 	policyErr error
 }

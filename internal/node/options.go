@@ -34,6 +34,9 @@ type Options struct {
 	// policies, unless by ReadPolicies, and the last accepted ones stay in force. Everybody else is
 	// kept from changing a node that an agent owns.
 	Agent bool
+	// RetainCounters says that somebody reads the counters: those of groups that go stay in the
+	// kernel until Forget is told that they were read. Without it they go with their groups.
+	RetainCounters bool
 }
 
 func (o Options) withDefaults() Options {

@@ -30,6 +30,9 @@ type Ownership struct {
 	Started time.Time `json:"started"`
 	// PolicyDir is where the agent reads the node's policies; empty if it did not say.
 	PolicyDir string `json:"policyDir,omitempty"`
+	// ReadsCounters says that the agent reads counters, and again when it is back: whoever acts in
+	// its place keeps those of groups that go.
+	ReadsCounters bool `json:"readsCounters,omitempty"`
 }
 
 // String is the owner in the words of a message.
@@ -63,6 +66,7 @@ func Owner(stateDir string) (Ownership, bool, error) {
 // node's: those of another directory could open what they do not name.
 func (o Options) InPlaceOf(owner Ownership) Options {
 	o.Agent, o.PolicyDir = true, cmp.Or(owner.PolicyDir, o.PolicyDir)
+	o.RetainCounters = o.RetainCounters || owner.ReadsCounters
 	return o
 }
 

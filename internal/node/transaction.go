@@ -66,10 +66,15 @@ func (n *Node) try(ctx context.Context, desired *ruleset.Ruleset) (Report, error
 	if err != nil {
 		return Report{}, err
 	}
+	var keep retained
+	if trusted {
+		desired, keep = n.retain(desired, installed)
+	}
 	if len(desired.Tables) == 0 {
 		return n.leave(state, installed)
 	}
 	next, ops, report := n.plan(desired, installed, trusted, state)
+	next.retained = keep
 	if len(ops) == 0 {
 		return Report{Generation: state.generation}, n.settle(installed)
 	}
