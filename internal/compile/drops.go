@@ -44,7 +44,8 @@ func (c *compiler) sampled(f family, reason string) []ruleset.Rule {
 
 // countChains note refused packets per flow: detail beside the permanent counters. The sets
 // are keyed as the flow began, so a reply packet swaps ends. A new key is inserted only within
-// its endpoint's own rate: a scanner fills its share, not the set.
+// its endpoint's own rate: a scanner fills its share, not the set. A packet is in the set or in the
+// overflow, once.
 func (c *compiler) countChains(t *table, f family) {
 	for _, d := range []policy.Direction{policy.Egress, policy.Ingress} {
 		name := d.String()
@@ -84,9 +85,12 @@ func (n noted) rules(direction string) []ruleset.Rule {
 			set, key = set+"-other", key[:3]
 		}
 		insert := ruleset.Update{Set: set, Fields: key}
+		// Never "in": a look-up that finds an element counts on it, and so does the update.
 		out = append(out,
-			rule(match, in(set, key...), insert, giveBack()),
-			rule(match, within, insert, giveBack()))
+			rule(match, notIn(set, key...), within, insert, giveBack()),
+			rule(match, notIn(set, key...),
+				ruleset.CounterRef{Name: "overflow-" + direction}, giveBack()),
+			rule(match, insert, giveBack()))
 	}
 	return out
 }
