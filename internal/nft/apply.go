@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -28,6 +29,9 @@ type Kernel struct {
 	netns  int // our own descriptor of the namespace, 0 for the caller's
 	writer *socket
 	reader *socket
+	// counting is the socket of Totals, nil until it is first asked for.
+	counting *socket
+	totals   sync.Mutex // guards counting
 }
 
 // Open makes the sockets. It needs CAP_NET_ADMIN in the namespace; without it the error
@@ -52,7 +56,7 @@ func Open(o Options) (*Kernel, error) {
 // Close closes the sockets. What was applied stays.
 func (k *Kernel) Close() error {
 	var errs []error
-	for _, s := range []*socket{k.writer, k.reader} {
+	for _, s := range []*socket{k.writer, k.reader, k.counting} {
 		if s != nil {
 			errs = append(errs, s.conn.Close())
 		}

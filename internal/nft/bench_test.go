@@ -65,3 +65,18 @@ func BenchmarkVerify10k(b *testing.B) {
 		}
 	}
 }
+
+// Everything is read from sets that are full, as once in ten seconds while somebody scans.
+func BenchmarkTotals64k(b *testing.B) {
+	h := newHost(b)
+	h.install(b, &rs.Ruleset{Tables: []rs.Table{flowTable(rs.IP)}})
+	for i := 0; i < 65536; i += 4096 {
+		h.manyFlows(b, i, i+4096)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if got := len(totals(b, h).Flows); got != 65536 {
+			b.Fatalf("got %d flows, want all", got)
+		}
+	}
+}

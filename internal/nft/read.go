@@ -83,9 +83,20 @@ func (k *Kernel) Counters(ctx context.Context) (map[CounterKey]Count, error) {
 }
 
 func (k *Kernel) countersOf(family rs.Family, into map[CounterKey]Count) error {
-	ms, err := k.dump(unix.NFT_MSG_GETOBJ, families[family], attrs(nil).
-		str(unix.NFTA_OBJ_TABLE, rs.TableName).
-		u32(unix.NFTA_OBJ_TYPE, unix.NFT_OBJECT_COUNTER))
+	k.reader.mu.Lock()
+	defer k.reader.mu.Unlock()
+	return k.reader.countersOf(family, into)
+}
+
+func (s *socket) countersOf(family rs.Family, into map[CounterKey]Count) error {
+	body := attrs(nil).str(unix.NFTA_OBJ_TABLE, rs.TableName).
+		u32(unix.NFTA_OBJ_TYPE, unix.NFT_OBJECT_COUNTER)
+	var ms []message
+	err := retry(func() error {
+		var err error
+		ms, err = s.request(unix.NFT_MSG_GETOBJ, unix.NLM_F_DUMP, families[family], body)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -51,11 +51,13 @@ func (m message) family() byte {
 
 // attrs is the attributes of an nf_tables message.
 func (m message) attrs() []attr {
-	if len(m.data) < headerLen-unix.SizeofNlMsghdr {
-		return nil
-	}
-	as, _ := parseAttrs(m.data[headerLen-unix.SizeofNlMsghdr:])
+	as, _ := parseAttrs(m.body())
 	return as
+}
+
+// body is the attributes of an nf_tables message as they came.
+func (m message) body() []byte {
+	return m.data[min(len(m.data), headerLen-unix.SizeofNlMsghdr):]
 }
 
 func openSocket(netns int) (*socket, error) {

@@ -46,6 +46,9 @@ func (n *Node) Status() (Status, error) {
 	return s, nil
 }
 
+// Totals reads what packets have counted, by flow and in all, for whoever keeps account of it.
+func (n *Node) Totals(ctx context.Context) (nft.Totals, error) { return n.kernel.Totals(ctx) }
+
 // Counters reads the kernel's counters.
 func (n *Node) Counters(ctx context.Context) (map[nft.CounterKey]nft.Count, error) {
 	return n.kernel.Counters(ctx)
