@@ -170,7 +170,6 @@ func (s dialect) rule(v value, d Direction, i int, x extras) Rule {
 	r.Action = s.action(o)
 	if log, ok := o.field("log"); ok {
 		r.Log, _ = enum(log, LogDenied, LogAll, LogNone)
-		log.noteLog(r.Log)
 	}
 	closed := ""
 	if at, ok := o.required(peerList(d), "at least one peer"); ok {

@@ -136,18 +136,11 @@ func (v value) annotations(k *kind, x *extras) {
 			x.mode, _ = fold(field, Enforce, Audit)
 		case key.Value == annotationLog:
 			x.log, _ = fold(field, LogDenied, LogAll, LogNone)
-			field.noteLog(x.log)
 		case key.Value == annotationDenyAction:
 			x.denyAction, _ = fold(field, Deny, Reject)
 		case !slices.Contains(known, key.Value):
 			at.reject("an unknown annotation", oneOf(known)+suggestion(key.Value, known))
 		}
-	}
-}
-
-func (v value) noteLog(l LogMode) {
-	if l == LogAll {
-		v.notEnforced("log All is not enforced yet: only denials are recorded")
 	}
 }
 

@@ -21,6 +21,7 @@ func (s *Set) Evaluate(f Flow) Decision {
 func bothAsked(egress, ingress Decision) Decision {
 	if ingress.Reason != ReasonNotSubject {
 		ingress.WouldDeny = append(egress.WouldDeny, ingress.WouldDeny...)
+		ingress.Logged = append(egress.Logged, ingress.Logged...)
 		return ingress
 	}
 	egress.Direction = Ingress
@@ -89,12 +90,26 @@ func (s *Set) networkPolicyTier(d Direction, f Flow, trial *Policy) (Decision, b
 	if len(isolating) == 0 {
 		return Decision{}, false
 	}
+	var accepts *Decision
 	for _, p := range isolating {
 		for _, r := range p.Rules[d] {
-			if r.Action == Accept && s.RuleMatches(r, d, f) {
-				return ruleDecision(p, d, r, f), true
+			// Behind the first match, only a rule that asks for a record still matters: whether
+			// there is one must not depend on the order.
+			if r.Action != Accept || accepts != nil && r.Log != LogAll || !s.RuleMatches(r, d, f) {
+				continue
+			}
+			decision := ruleDecision(p, d, r, f)
+			if accepts != nil {
+				accepts.Logged = decision.Logged
+				return *accepts, true
+			}
+			if accepts = &decision; len(decision.Logged) > 0 {
+				return decision, true
 			}
 		}
+	}
+	if accepts != nil {
+		return *accepts, true
 	}
 	return defaultDeny(isolating, d, f), true
 }
@@ -124,8 +139,12 @@ func (s *Set) inForce(t Tier, e *Endpoint, trial *Policy) []*Policy {
 
 func ruleDecision(p *Policy, d Direction, r Rule, f Flow) Decision {
 	ref, action := p.RuleRef(d, r), p.RuleAction(r)
-	return Decision{Action: action, Direction: d, Reason: ReasonRule, Rule: &ref,
+	decision := Decision{Action: action, Direction: d, Reason: ReasonRule, Rule: &ref,
 		Silent: action != Accept && r.Log == LogNone, Why: ruleWhy(ref, r, action, f)}
+	if action == Accept && r.Log == LogAll {
+		decision.Logged = []Direction{d}
+	}
+	return decision
 }
 
 // defaultDeny names every policy that isolates the endpoint: to open the flow, a rule in any of

@@ -16,6 +16,9 @@ func (e Explanation) String() string {
 		fmt.Fprintf(&b, "  audited: enforced, %s would make its %s %s: %s\n", a.Policy,
 			a.Direction, a.Action, a.Why)
 	}
+	for _, d := range e.Decision.Logged {
+		fmt.Fprintf(&b, "  logged: a rule that accepts its %s asks for a record (log: All)\n", d)
+	}
 	for _, d := range e.Directions {
 		d.write(&b)
 	}
@@ -103,6 +106,9 @@ func ruleTraceWhy(r Rule, d Direction, f Flow, t RuleTrace) string {
 	}
 	if t.PeerMatches && t.PortMatches {
 		parts = append(parts, "matches")
+		if t.Action == Accept && r.Log == LogAll {
+			parts = append(parts, "asks for a record")
+		}
 	}
 	return strings.Join(parts, "; ")
 }

@@ -76,6 +76,9 @@ type Decision struct {
 	Silent bool `json:"silent,omitempty"`
 	// WouldDeny tells which Audit policies, each alone, would have refused what is accepted.
 	WouldDeny []Audited `json:"wouldDeny,omitempty"`
+	// Logged are the directions in which a rule that accepts has log All: it asks for a record of
+	// the connection.
+	Logged []Direction `json:"logged,omitempty"`
 	// Why is the decision in one sentence, for people.
 	Why string `json:"why"`
 }

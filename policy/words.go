@@ -50,7 +50,8 @@ const (
 	Audit   Mode = "Audit"
 )
 
-// LogMode says which decisions of a rule leave a record.
+// LogMode says which decisions of a rule leave a record. With LogAll an Accept leaves one too, for
+// each new connection.
 type LogMode string
 
 // The log modes; LogDenied is the default.

@@ -135,6 +135,7 @@ func TestAuditCounter(t *testing.T) {
 		"ingress-0123456789ab-audit":          "ingress",
 		"from-host-0123456789ab-audit-silent": "ingress",
 		"ingress-0123456789ab-rule-silent":    "",
+		"ingress-0123456789ab-allow":          "",
 		"drop-invalid":                        "",
 		"":                                    "",
 	} {

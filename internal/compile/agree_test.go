@@ -80,7 +80,7 @@ func (b *bench) disagreement(law *policy.Set, t trip) (policy.Decision, string) 
 	if result.Verdict != want(t, decision) {
 		return decision, b.report(t, decision, result, "first packet")
 	}
-	if text := auditDisagreement(decision, result); text != "" {
+	if text := trailDisagreement(decision, result, true); text != "" {
 		return decision, b.report(t, decision, result, "first packet, "+text)
 	}
 	live := b.input.Config.mark(b.stamp.Epoch)
@@ -96,7 +96,7 @@ func (b *bench) disagreement(law *policy.Set, t trip) (policy.Decision, string) 
 	if result.Verdict != want(t, decision) {
 		return decision, b.report(t, decision, result, "first packet with a live mark")
 	}
-	if text := auditDisagreement(decision, result); text != "" {
+	if text := trailDisagreement(decision, result, true); text != "" {
 		return decision, b.report(t, decision, result, "live mark, "+text)
 	}
 	return decision, b.laterDisagreement(t, decision)
@@ -112,14 +112,14 @@ func (b *bench) laterDisagreement(t trip, d policy.Decision) string {
 	if (result.Verdict == ruleset.Accepted) != (d.Action == policy.Accept) {
 		return b.report(t, d, result, "reply of an old epoch")
 	}
-	if text := auditDisagreement(d, result); text != "" {
+	if text := trailDisagreement(d, result, false); text != "" {
 		return b.report(t, d, result, "reply of an old epoch, "+text)
 	}
 	path, p = t.second(old)
 	if result = b.tracer.Walk(path, p); result.Verdict != want(t, d) {
 		return b.report(t, d, result, "unanswered packet of an old epoch")
 	}
-	if text := auditDisagreement(d, result); text != "" {
+	if text := trailDisagreement(d, result, false); text != "" {
 		return b.report(t, d, result, "unanswered packet of an old epoch, "+text)
 	}
 	if d.Action != policy.Accept {
@@ -135,7 +135,7 @@ func (b *bench) laterDisagreement(t trip, d policy.Decision) string {
 			return b.report(t, d, result, "unanswered packet judged twice")
 		}
 	}
-	if text := auditDisagreement(policy.Decision{}, result); text != "" {
+	if text := trailDisagreement(policy.Decision{}, result, false); text != "" {
 		return b.report(t, d, result, "unanswered packet audited twice, "+text)
 	}
 	return ""
@@ -171,6 +171,9 @@ func TestAgree(t *testing.T) {
 			for _, a := range decision.WouldDeny {
 				histogram["audited "+a.Direction.String()]++
 			}
+			for _, d := range decision.Logged {
+				histogram["logged "+d.String()]++
+			}
 		}
 	}
 	t.Logf("seed %d: %d decisions, 0 disagreements: %v", seed, *agreeDecisions, histogram)
@@ -181,7 +184,8 @@ func TestAgree(t *testing.T) {
 				histogram[name], *agreeDecisions, least)
 		}
 	}
-	for _, name := range []string{"audited egress", "audited ingress"} {
+	for _, name := range []string{"audited egress", "audited ingress", "logged egress",
+		"logged ingress"} {
 		if histogram[name]*100 < *agreeDecisions {
 			t.Errorf("%s: got %d for %d decisions, want at least 1 %%", name, histogram[name],
 				*agreeDecisions)

@@ -13,31 +13,18 @@ import (
 // refusals: what an Audit policy would do must hide nothing that an enforced one does.
 const auditLimit = "log-limit-audit"
 
-// audit writes the chain that records what an Audit policy would have refused, and goes on as an
-// accepted packet does. Its verdict stands in a rule of its own, behind counter and log: whatever
-// becomes of these, the packet passes.
-func (e *emitter) audit(g *group, o outcome) string {
-	name := "accept-" + g.id + "-" + o.String()
-	if !e.has(name) {
-		e.chain(name, append(e.auditRecord(g, o), rule(goTo(g.kind.next())))...)
-	}
-	return name
-}
-
-// auditNote writes the chain that records alike and comes back, for who is on another way than a
-// group's.
-func (e *emitter) auditNote(g *group, o outcome) string {
-	name := "record-" + g.id + "-" + o.String()
-	if !e.has(name) {
-		e.chain(name, e.auditRecord(g, o)...)
-	}
-	return name
-}
-
 // AuditCounter tells whether a counter object counts audited packets, and of which direction.
 func AuditCounter(name string) (policy.Direction, bool) {
+	return counterOf(name, audited, auditedSilently)
+}
+
+// AllowCounter tells whether a counter object counts accepted connections of which a rule asks for
+// a record, and of which direction.
+func AllowCounter(name string) (policy.Direction, bool) { return counterOf(name, recorded) }
+
+func counterOf(name string, outcomes ...outcome) (policy.Direction, bool) {
 	for k := range kindCount {
-		for _, o := range []outcome{audited, auditedSilently} {
+		for _, o := range outcomes {
 			if strings.HasPrefix(name, k.String()+"-") && strings.HasSuffix(name, "-"+o.String()) {
 				return k.direction(), true
 			}

@@ -3,6 +3,7 @@
 package compile
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -14,6 +15,8 @@ import (
 type entry struct {
 	action policy.Action
 	silent bool
+	// recorded says that what the entry accepts leaves a record.
+	recorded bool
 	// any names every party, world every address that is no endpoint and not the node, host
 	// the own node.
 	any, world, host bool
@@ -43,12 +46,16 @@ type class struct {
 // outcome is what a class says about a peer.
 type outcome uint8
 
-// The outcomes. Every one but accepted has its own chain, counter and reason. The audited ones
-// accept: an Audit policy alone would refuse, and some such refusal is logged, or none is.
+// The outcomes. Every one but accepted has its own chain and reason, and those that refuse have a
+// counter by that name. The audited ones accept: an Audit policy alone would refuse, and some such
+// refusal is logged, or none is. The recorded ones accept by a rule that asks for a record.
 const (
 	accepted outcome = iota
 	audited
 	auditedSilently
+	recorded
+	recordedAudited
+	recordedAuditedSilently
 	deniedByRule
 	deniedByDefault
 	rejectedByRule
@@ -61,15 +68,35 @@ const (
 
 // reasonWords name the outcomes in chains, counters and log prefixes.
 var reasonWords = [outcomeCount]string{
-	"accept", "audit", "audit-silent", "rule", "default", "reject-rule", "reject-default",
-	"rule-silent", "reject-rule-silent", "quarantine",
+	"accept", "audit", "audit-silent", "allow", "allow-audit", "allow-audit-silent",
+	"rule", "default", "reject-rule", "reject-default", "rule-silent", "reject-rule-silent",
+	"quarantine",
 }
 
 func (o outcome) String() string { return reasonWords[o] }
 
-func (o outcome) accepts() bool { return o == accepted || o.audits() }
+func (o outcome) accepts() bool { return o <= recordedAuditedSilently }
 
-func (o outcome) audits() bool { return o == audited || o == auditedSilently }
+func (o outcome) records() bool { return o >= recorded && o <= recordedAuditedSilently }
+
+func (o outcome) audits() bool { return o.accepts() && o.audit() != accepted }
+
+// audit is what an accepting outcome says of Audit policies: audited, auditedSilently, or accepted
+// when none would refuse.
+func (o outcome) audit() outcome {
+	if o.records() {
+		return o - recorded
+	}
+	return o
+}
+
+// with is an accepting outcome with another word of the Audit policies.
+func (o outcome) with(audit outcome) outcome {
+	if o.records() {
+		return recorded + audit
+	}
+	return audit
+}
 
 func (o outcome) rejects() bool {
 	return o == rejectedByRule || o == rejectedByDefault || o == rejectedSilently
@@ -86,9 +113,9 @@ func (o outcome) besides(trial outcome) outcome {
 	case !o.accepts() || trial.accepts():
 		return o
 	case trial.logs():
-		return audited
-	case o == accepted:
-		return auditedSilently
+		return o.with(audited)
+	case !o.audits():
+		return o.with(auditedSilently)
 	}
 	return o
 }
@@ -96,6 +123,8 @@ func (o outcome) besides(trial outcome) outcome {
 // ofEntry is the outcome of a matching rule. Pass has none.
 func ofEntry(e *entry) outcome {
 	switch {
+	case e.action == policy.Accept && e.recorded:
+		return recorded
 	case e.action == policy.Accept:
 		return accepted
 	case e.action == quarantineAction:
@@ -121,7 +150,7 @@ func (c *class) judge(admin, application, baseline int) outcome {
 	}
 	if c.isolated {
 		if application != none {
-			return accepted
+			return ofEntry(&c.application[application])
 		}
 		return c.defaultDeny()
 	}
@@ -165,21 +194,23 @@ func (c *class) tiers() [3][]entry {
 // come and go: it depends on the rules alone.
 func (c *class) outcomes() []outcome {
 	var seen [outcomeCount]bool
-	for _, tier := range [][]entry{c.admin, c.baseline} {
+	for _, tier := range c.tiers() {
 		for i := range tier {
 			if tier[i].action != policy.Pass {
 				seen[ofEntry(&tier[i])] = true
 			}
 		}
 	}
-	seen[accepted] = seen[accepted] || !c.isolated || len(c.application) > 0
+	seen[accepted] = seen[accepted] || !c.isolated
 	if c.isolated {
 		seen[c.defaultDeny()] = true
 	}
 	for _, trial := range c.trials {
 		for _, o := range trial.outcomes() {
-			if o = accepted.besides(o); seen[accepted] && o.audits() {
-				seen[o] = true
+			for _, base := range []outcome{accepted, recorded} {
+				if both := base.besides(o); seen[base] && both.audits() {
+					seen[both] = true
+				}
 			}
 		}
 	}
@@ -205,8 +236,12 @@ func (c *class) distinguishes() bool {
 	return slices.ContainsFunc(c.trials, (*class).distinguishes)
 }
 
-// seal computes the canonical key from the entries.
+// seal computes the canonical key from the entries. The application tier is a union: entries that
+// record come first in it, so that the first match records if any match does.
 func (c *class) seal() {
+	slices.SortStableFunc(c.application, func(x, y entry) int {
+		return cmp.Compare(ofEntry(&y), ofEntry(&x))
+	})
 	var b strings.Builder
 	for i, tier := range c.tiers() {
 		b.WriteString([]string{"admin\n", "application\n", "baseline\n"}[i])
@@ -215,6 +250,9 @@ func (c *class) seal() {
 			keys[j] = string(tier[j].action) + " " + tier[j].key
 			if tier[j].silent {
 				keys[j] += " silent"
+			}
+			if ofEntry(&tier[j]) == recorded {
+				keys[j] += " recorded"
 			}
 		}
 		if i == 1 {

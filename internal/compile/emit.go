@@ -193,8 +193,8 @@ func (e *emitter) target(g *group, o outcome) string {
 	switch {
 	case o == accepted:
 		return g.kind.next()
-	case o.audits():
-		return e.audit(g, o)
+	case o.accepts():
+		return e.accepting(g, o)
 	}
 	return e.refusal(g, o)
 }

@@ -99,7 +99,7 @@ func eachAudit(change func(*ruleset.Chain)) func(*ruleset.Ruleset) {
 		for i := range r.Tables {
 			for j := range r.Tables[i].Chains {
 				c := &r.Tables[i].Chains[j]
-				if strings.HasPrefix(c.Name, "accept-") {
+				if strings.HasPrefix(c.Name, "accept-") && strings.Contains(c.Name, "-audit") {
 					c.Rules = slices.Clone(c.Rules)
 					change(c)
 				}

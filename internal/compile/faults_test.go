@@ -244,7 +244,7 @@ func eachUnanswered(r *ruleset.Ruleset, spoil func(c *ruleset.Chain, i int)) {
 					return ok
 				})
 			})
-			if at >= 0 {
+			if at >= 0 && !strings.HasPrefix(c.Name, "accept-") {
 				spoil(c, at)
 			}
 		}
@@ -257,7 +257,7 @@ const decisionsUntilCaught = 30000
 // TestPlantedFaults makes the compiler wrong on purpose: Agree must notice each time, and
 // must not notice anything when it is right.
 func TestPlantedFaults(t *testing.T) {
-	for _, f := range slices.Concat(faults, auditFaults) {
+	for _, f := range slices.Concat(faults, auditFaults, recordFaults) {
 		t.Run(f.name, func(t *testing.T) {
 			seed := rand.Uint64()
 			after, report := f.caught(t, seed, decisionsUntilCaught)

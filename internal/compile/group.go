@@ -191,7 +191,8 @@ func (g *group) title() string {
 // entryFor turns a rule into an entry of a class. With named set, the entry holds only those
 // endpoints for which that name means the class's port.
 func (c *compiler) entryFor(r resolved, named *policy.Port, protocol uint8, port uint16) entry {
-	e := entry{action: r.action, silent: r.rule.Log == policy.LogNone}
+	e := entry{action: r.action, silent: r.rule.Log == policy.LogNone,
+		recorded: r.rule.Log == policy.LogAll}
 	keys := make([]string, 0, len(r.rule.Peers)+1)
 	if r.rule.AnyPeer {
 		e.any = true
@@ -237,7 +238,7 @@ func (e *entry) add(p policy.Peer, m *membership) {
 // narrow keeps of an entry only the endpoints that pass: a port name means nothing for an
 // address that is no endpoint, and a block matches an endpoint by its address.
 func (e *entry) narrow(endpoints []Endpoint, pass func(*policy.Endpoint) bool) entry {
-	out := entry{action: e.action, silent: e.silent, selects: true}
+	out := entry{action: e.action, silent: e.silent, recorded: e.recorded, selects: true}
 	if e.any {
 		for i := range endpoints {
 			if pass(endpoints[i].Endpoint) {

@@ -27,6 +27,9 @@ func TestAuditedIsAccepting(t *testing.T) {
 		{"out of an audited set", []ruleset.Op{op(ruleset.DeleteElements, "peers-audit-0a")}, true},
 		{"from audited to accepted", []ruleset.Op{op(ruleset.DeleteElements, "peers-audit-0a"),
 			op(ruleset.AddElements, "peers-accept-0a")}, true},
+		{"into a recorded set", []ruleset.Op{op(ruleset.AddElements, "peers-allow-0a"),
+			op(ruleset.AddElements, "blocks-allow-audit-0a")}, false},
+		{"out of a recorded set", []ruleset.Op{op(ruleset.DeleteElements, "peers-allow-0a")}, true},
 		{"into a refusing set", []ruleset.Op{op(ruleset.AddElements, "peers-rule-0a")}, true},
 	} {
 		if got := Narrows(c.ops); got != c.want {

@@ -46,12 +46,12 @@ func (c *compiler) publish(e *emitter, server int, p Published) {
 	}
 }
 
-func (c *compiler) publishedChain(e *emitter, name, accepts string, audits []ruleset.Rule) {
+func (c *compiler) publishedChain(e *emitter, name, accepts string, records []ruleset.Rule) {
 	denied := "clients-" + name
 	e.chain(name, slices.Concat(
 		c.cutOffClients(e, name),
 		fromEither(denied, goTo("drop-published")),
-		audits,
+		records,
 		fromEither("bind", goTo(accepts)),
 		list(rule(goTo("drop-quarantine"))),
 	)...)
@@ -65,11 +65,11 @@ func fromEither(set string, then ruleset.Statement) []ruleset.Rule {
 }
 
 // clients lists the endpoints whose own egress rules forbid the published endpoint, and returns
-// the rules that record those whose Audit policies would. The peer and the port are fixed here,
-// so the answer is known without a packet.
+// the rules that record those whose Audit policies would, and those of which a rule asks for a
+// record. The peer and the port are fixed here, so the answer is known without a packet.
 func (c *compiler) clients(e *emitter, name string, addr netip.Addr, p Published) []ruleset.Rule {
 	e.set("clients-"+name, ruleset.TypeIfname, e.family.address)
-	var audits []ruleset.Rule
+	var records []ruleset.Rule
 	for i, client := range c.endpoints {
 		g := c.judged[i][egress]
 		if client.Local == nil || g == nil {
@@ -80,11 +80,11 @@ func (c *compiler) clients(e *emitter, name string, addr netip.Addr, p Published
 			continue
 		}
 		set := "clients-" + name
-		if o.audits() {
+		if o.accepts() {
 			set = "clients-" + o.String() + "-" + shortHash(name, g.id)
 			if e.sets[set] == nil {
 				e.set(set, ruleset.TypeIfname, e.family.address)
-				audits = append(audits, fromEither(set, jump(e.auditNote(g, o)))...)
+				records = append(records, fromEither(set, jump(e.acceptingNote(g, o)))...)
 			}
 		}
 		for _, a := range c.owned[i] {
@@ -93,7 +93,7 @@ func (c *compiler) clients(e *emitter, name string, addr netip.Addr, p Published
 			}
 		}
 	}
-	return audits
+	return records
 }
 
 // classAt is the class of one port of the group.

@@ -102,11 +102,12 @@ func Narrows(ops []ruleset.Op) bool {
 }
 
 // widening says that more members of the set allow more and forbid nothing. The sets of new
-// chains need no mention: adding a chain counts as narrowing already. What is audited is
-// accepted; a member that goes from one accepting set to the other leaves the first, and that
+// chains need no mention: adding a chain counts as narrowing already. What is audited or recorded
+// is accepted; a member that goes from one accepting set to the other leaves the first, and that
 // counts as narrowing whatever comes with it.
 func widening(set string) bool {
-	return hasPrefix(set, "peers-accept-", "blocks-accept-", "peers-audit-", "blocks-audit-")
+	return hasPrefix(set, "peers-accept-", "blocks-accept-", "peers-audit-", "blocks-audit-",
+		"peers-allow-", "blocks-allow-")
 }
 
 // narrowing says that more members of the set forbid more: fewer allow more.

@@ -12,7 +12,8 @@ import (
 func (d Dice) rule(index int, action policy.Action) policy.Rule {
 	r := policy.Rule{Index: index, Action: action, Name: fmt.Sprint("r", index),
 		AnyPeer: d.percent(10), AnyPort: d.percent(50),
-		Log: roll(d, policy.LogDenied, policy.LogDenied, policy.LogNone)}
+		Log: roll(d, policy.LogDenied, policy.LogDenied, policy.LogNone,
+			policy.LogAll)}
 	for range d.IntN(4) {
 		r.Peers = append(r.Peers, d.peer())
 	}
