@@ -43,6 +43,7 @@ func (v view) differences(j journey, x explanation) []string {
 			x.Law.Decision.Action, want, x.Rules.Verdict))
 	} else if x.Rules.always() == "" {
 		found = append(found, x.auditDifferences()...)
+		found = append(found, x.recordDifferences()...)
 	}
 	for _, e := range []end{j.from, j.to} {
 		if e.attachment == nil {
@@ -72,6 +73,22 @@ func (x explanation) auditDifferences() []string {
 		case rules && !law:
 			found = append(found, fmt.Sprintf("the rules count the %s as audited; "+
 				"no Audit policy would deny it", d))
+		}
+	}
+	return found
+}
+
+// recordDifferences compares which directions leave a record by the law, and by the rules.
+func (x explanation) recordDifferences() []string {
+	var found []string
+	for _, d := range []policy.Direction{policy.Egress, policy.Ingress} {
+		switch law, rules := slices.Contains(x.Law.Decision.Logged, d), x.Rules.records(d); {
+		case law && !rules:
+			found = append(found, fmt.Sprintf("a rule that accepts the %s asks for a record; "+
+				"the rules leave none", d))
+		case rules && !law:
+			found = append(found, fmt.Sprintf("the rules record that the %s is accepted; "+
+				"no rule asks for it", d))
 		}
 	}
 	return found

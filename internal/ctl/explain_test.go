@@ -23,6 +23,7 @@ type explained struct {
 		Decision struct {
 			Action    string `json:"action"`
 			Reason    string `json:"reason"`
+			Logged    []string
 			WouldDeny []struct {
 				Policy    policy.Ref `json:"policy"`
 				Direction string     `json:"direction"`
@@ -189,6 +190,42 @@ func TestExplainShowsAudits(t *testing.T) {
 				t.Errorf("counter: got %d packets, want %d", packets, want)
 			}
 		})
+	}
+}
+
+// recordingPolicy asks for records of what batch may reach.
+const recordingPolicy = `
+---
+apiVersion: bulkhead.dev/v1alpha1
+kind: SegmentationPolicy
+metadata: {name: watch}
+spec:
+  tier: Admin
+  priority: 5
+  subject: {pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: batch}}}}
+  egress:
+  - {action: Accept, log: All, to: [{entity: Endpoints}]}
+`
+
+// TestExplainShowsRecords foretells that a connection leaves a record of being accepted, and wants
+// it on the counter that it marks.
+func TestExplainShowsRecords(t *testing.T) {
+	s := newSite(t)
+	s.policies(t, sitePolicies+recordingPolicy)
+	s.attachAll(t)
+	s.boxes["web"].Serve(t, "tcp", 80)
+	line := []string{"shop/batch", "shop/web", "80/tcp"}
+	before, code := s.explain(t, line...)
+	if code != 0 || !before.Agree || !slices.Equal(before.Law.Decision.Logged, []string{"egress"}) {
+		t.Fatalf("got %d, %+v, want agreement on a record of egress", code, before)
+	}
+	if err := s.boxes["batch"].Dial("tcp", "10.1.0.2:80", 0); err != nil {
+		t.Errorf("probe: got %v, want it to pass", err)
+	}
+	old, _ := before.counted()
+	after, _ := s.explain(t, line...)
+	if packets, counts := after.counted(); packets != old+1 || !counts {
+		t.Errorf("counter: got %d packets after %d, marked %t, want one more", packets, old, counts)
 	}
 }
 

@@ -67,6 +67,14 @@ func (t traced) audits(d policy.Direction) bool {
 	})
 }
 
+// records reports whether a rule counts the packet as accepted by a rule that asks for a record.
+func (t traced) records(d policy.Direction) bool {
+	return slices.ContainsFunc(t.Steps, func(s tracedStep) bool {
+		of, ok := compile.AllowCounter(s.Counter)
+		return ok && of == d
+	})
+}
+
 // kernelView is what the kernel holds of the objects that the flow meets.
 type kernelView struct {
 	Generation uint32 `json:"generation"`
