@@ -10,6 +10,7 @@ const (
 	ReasonRule        Reason = "rule"         // a rule says so
 	ReasonDefaultDeny Reason = "default-deny" // isolated, and no rule accepts
 	ReasonQuarantine  Reason = "quarantine"   // an end is in quarantine, or nobody's yet
+	ReasonAudit       Reason = "audit"        // nothing was refused; see Record.WouldDeny
 )
 
 // The reasons of what is refused whatever the policy.
