@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"time"
+
+	"github.com/bulkhead-net/bulkhead/policy"
+)
+
+// tally is what is known of one flow of the per-flow sets, so that no packet is told twice: by
+// the log and by the set.
+type tally struct {
+	// tracked says that the flow has an element, which counts all its packets from now on. What
+	// is sampled of it is then detail, and no number.
+	tracked bool
+	// told are packets that records told of, and that the set is still to tell of: told in this
+	// window, and before it. An element that appears may count those before it was read first,
+	// but none from before the last reading, at which it was not there.
+	told, before count
+	// claims are the keys of which packets were sampled in this window, since the sets were read.
+	claims []claim
+	last   *entry
+	seen   time.Time
+}
+
+// claim is what was sampled of one key.
+type claim struct {
+	entry   *entry
+	sampled count
+}
+
+// tallyOf is the flow's, or nil if there are too many.
+func (w *Window) tallyOf(k FlowKey) *tally {
+	t := w.flows[k]
+	if t == nil && len(w.flows) < w.limits.Flows {
+		t = &tally{}
+		w.flows[k] = t
+	}
+	return t
+}
+
+func (t *tally) sample(e *entry, c count) {
+	for i := range t.claims {
+		if t.claims[i].entry == e {
+			t.claims[i].sampled.add(c)
+			return
+		}
+	}
+	t.claims = append(t.claims, claim{e, c})
+}
+
+// settle closes the window for the flow: samples of a flow without an element are told. Of what
+// was told, an element that appears can count only what is younger than the reading before, unless
+// the sets were not read.
+func (t *tally) settle(read bool) {
+	if !t.tracked {
+		for _, c := range t.claims {
+			c.entry.seen.add(c.sampled)
+			t.told.add(c.sampled)
+		}
+	}
+	if !t.tracked && read {
+		t.before = count{}
+	}
+	t.before.add(t.told)
+	t.told = count{}
+	t.claims = t.claims[:0]
+}
+
+// Delta is how much an element of the per-flow sets has grown, or that it is gone.
+type Delta struct {
+	Flow           FlowKey
+	Packets, Bytes uint64
+	Gone           bool
+}
+
+// Totals takes what the per-flow sets have counted since they were read last. It speaks of keys
+// that were never sampled too; they are explained by the policies at the end of the window.
+func (w *Window) Totals(h *History, now time.Time, deltas []Delta) {
+	w.read = true
+	for i := range deltas {
+		w.total(h, now, &deltas[i])
+	}
+}
+
+func (w *Window) total(h *History, now time.Time, d *Delta) {
+	if d.Gone {
+		if t := w.flows[d.Flow]; t != nil {
+			// What was sampled may have been counted, and told, before the element went.
+			t.tracked, t.seen, t.claims = false, now, t.claims[:0]
+		}
+		return
+	}
+	t := w.tallyOf(d.Flow)
+	if t == nil {
+		w.stats.Unremembered += d.Packets
+		return
+	}
+	owed := t.before
+	owed.add(t.told)
+	var rest count
+	rest, t.before = count{d.Packets, d.Bytes}.less(owed)
+	t.told, t.tracked = count{}, true
+	claims := t.claims
+	t.claims = t.claims[:0]
+	switch {
+	case rest.packets == 0:
+	case len(claims) > 0:
+		divide(rest, claims)
+	case t.last != nil && w.keys[t.last.key] == t.last:
+		t.last.exact.add(rest)
+		t.last.last = now
+	default:
+		t.last = w.unsampled(h, now, d.Flow, rest)
+	}
+}
+
+// unsampled tells of packets of a flow that was not sampled, if policy explains them and wants
+// them told, and returns their entry.
+func (w *Window) unsampled(h *History, now time.Time, k FlowKey, c count) *entry {
+	a, ok := h.AttributeFlow(now, k)
+	switch {
+	case !ok:
+		w.stats.Unattributed += c.packets
+		return nil
+	case a.Record.Counter.Silent():
+		w.stats.Silent += c.packets
+		return nil
+	}
+	e := w.keys[a.Key]
+	if e == nil {
+		e, _ = w.place(&a)
+	}
+	e.fold(&a)
+	e.exact.add(c)
+	e.last = now
+	return e
+}
+
+// divide gives to each key as much as was sampled of it, and the rest in proportion: one flow can
+// be refused for two reasons in one window.
+func divide(rest count, claims []claim) {
+	var all uint64
+	for _, c := range claims {
+		all += c.sampled.packets
+	}
+	left := rest
+	for i, c := range claims {
+		share := left
+		if i < len(claims)-1 {
+			share.packets = portion(rest.packets, c.sampled.packets, all)
+			share.bytes = portion(rest.bytes, c.sampled.packets, all)
+		}
+		left.packets, left.bytes = left.packets-share.packets, left.bytes-share.bytes
+		c.entry.exact.add(share)
+	}
+}
+
+// Replay tells a new window of a record that was written before the agent died, and after it had
+// saved its state: the sets will count the packets again.
+func (w *Window) Replay(r *Record) {
+	k, ok := r.flow()
+	if !ok {
+		return
+	}
+	if t := w.tallyOf(k); t != nil {
+		t.before.add(count{r.Packets, r.Bytes})
+		t.seen = r.End
+	}
+}
+
+// flow is the element of the per-flow sets that counts the record's packets, if it is one.
+func (r *Record) flow() (FlowKey, bool) {
+	if !r.Counter.Noted() || r.Scan || r.Client.Prefix.IsValid() || r.Server.Prefix.IsValid() {
+		return FlowKey{}, false
+	}
+	direction := policy.Egress
+	if d, ok := r.Counter.Direction(); ok {
+		direction = d
+	}
+	return FlowKey{Direction: direction, Client: r.Client.Addr, Server: r.Server.Addr,
+		Proto: r.Proto, Port: r.Port}, true
+}
