@@ -2,11 +2,7 @@
 
 package flow
 
-import (
-	"time"
-
-	"github.com/bulkhead-net/bulkhead/policy"
-)
+import "time"
 
 // tally is what is known of one flow of the per-flow sets, so that no packet is told twice: by
 // the log and by the set.
@@ -107,9 +103,9 @@ func (w *Window) total(h *History, now time.Time, d *Delta) {
 	switch {
 	case rest.packets == 0:
 	case len(claims) > 0:
-		divide(rest, claims)
+		w.divide(rest, claims)
 	case t.last != nil && w.keys[t.last.key] == t.last:
-		t.last.exact.add(rest)
+		w.tell(t.last, rest)
 		t.last.last = now
 	default:
 		t.last = w.unsampled(h, now, d.Flow, rest)
@@ -133,14 +129,26 @@ func (w *Window) unsampled(h *History, now time.Time, k FlowKey, c count) *entry
 		e, _ = w.place(&a)
 	}
 	e.fold(&a)
-	e.exact.add(c)
+	w.tell(e, c)
 	e.last = now
 	return e
 }
 
+// tell gives packets to a key, but for those that a record told of before the agent died.
+func (w *Window) tell(e *entry, c count) {
+	if debt, ok := w.debts[e.key.Counter]; ok {
+		c, debt = c.less(debt)
+		w.debts[e.key.Counter] = debt
+		if debt == (count{}) {
+			delete(w.debts, e.key.Counter)
+		}
+	}
+	e.exact.add(c)
+}
+
 // divide gives to each key as much as was sampled of it, and the rest in proportion: one flow can
 // be refused for two reasons in one window.
-func divide(rest count, claims []claim) {
+func (w *Window) divide(rest count, claims []claim) {
 	var all uint64
 	for _, c := range claims {
 		all += c.sampled.packets
@@ -153,21 +161,36 @@ func divide(rest count, claims []claim) {
 			share.bytes = portion(rest.bytes, c.sampled.packets, all)
 		}
 		left.packets, left.bytes = left.packets-share.packets, left.bytes-share.bytes
-		c.entry.exact.add(share)
+		w.tell(c.entry, share)
 	}
 }
 
 // Replay tells a new window of a record that was written before the agent died, and after it had
-// saved its state: the sets will count the packets again.
-func (w *Window) Replay(r *Record) {
-	k, ok := r.flow()
-	if !ok {
+// saved its state: the sets will count the packets again. Of a record that does not say in which
+// elements they are, other flows of its counter are told less.
+func (w *Window) Replay(h *History, r *Record) {
+	if !r.Counter.Noted() {
 		return
 	}
-	if t := w.tallyOf(k); t != nil {
-		t.before.add(count{r.Packets, r.Bytes})
-		t.seen = r.End
+	c := count{r.Packets, r.Bytes}
+	k, ok := r.flow()
+	if s := h.Now(); s != nil && ok {
+		// The element has the node's address and port.
+		e := s.Index.addresses[k.Server]
+		ok = e == nil || len(e.Published) == 0
 	}
+	t := (*tally)(nil)
+	if ok {
+		t = w.tallyOf(k)
+	}
+	if t == nil {
+		debt := w.debts[r.Counter]
+		debt.add(c)
+		w.debts[r.Counter] = debt
+		return
+	}
+	t.before.add(c)
+	t.seen = r.End
 }
 
 // flow is the element of the per-flow sets that counts the record's packets, if it is one.
@@ -175,10 +198,6 @@ func (r *Record) flow() (FlowKey, bool) {
 	if !r.Counter.Noted() || r.Scan || r.Client.Prefix.IsValid() || r.Server.Prefix.IsValid() {
 		return FlowKey{}, false
 	}
-	direction := policy.Egress
-	if d, ok := r.Counter.Direction(); ok {
-		direction = d
-	}
-	return FlowKey{Direction: direction, Client: r.Client.Addr, Server: r.Server.Addr,
-		Proto: r.Proto, Port: r.Port}, true
+	return FlowKey{Direction: directionOf(r.Counter.Kind),
+		Client: r.Client.Addr, Server: r.Server.Addr, Proto: r.Proto, Port: r.Port}, true
 }

@@ -22,6 +22,7 @@ type Window struct {
 	subjects map[string]*subject
 	pairs    map[pair]int
 	flows    map[FlowKey]*tally
+	debts    map[Counter]count // see Replay
 	start    time.Time
 	read     bool // the sets were, in this window
 	stats    Stats
@@ -58,7 +59,8 @@ func (c count) less(o count) (rest, owed count) {
 // NewWindow begins a window at a time.
 func NewWindow(limits Limits, start time.Time) *Window {
 	return &Window{limits: limits, start: start, keys: map[Key]*entry{},
-		subjects: map[string]*subject{}, pairs: map[pair]int{}, flows: map[FlowKey]*tally{}}
+		subjects: map[string]*subject{}, pairs: map[pair]int{}, flows: map[FlowKey]*tally{},
+		debts: map[Counter]count{}}
 }
 
 // Stats tell what the window holds.
@@ -85,6 +87,8 @@ func (w *Window) Add(a *Attributed) (Record, bool) {
 			return Record{}, false
 		}
 		t.last, t.seen = e, a.Record.Start
+		// The element has told of this packet, or will: under another key it is no news.
+		known = known || t.tracked
 	}
 	e.fold(a)
 	c := count{a.Record.Packets, a.Record.Bytes}

@@ -183,7 +183,7 @@ func TestReplayedRecordsAreNotToldAgain(t *testing.T) {
 	s := newScene(t, DefaultLimits())
 	r, _ := s.add(11, apiAddr, 80)
 	s.window = NewWindow(DefaultLimits(), second(15)) // the agent died
-	s.window.Replay(&r)
+	s.window.Replay(s.history, &r)
 	s.closes(16) // the sets could not be read
 	s.add(17, apiAddr, 80)
 	s.totals(20, grown(element(apiAddr, 80), 10))
