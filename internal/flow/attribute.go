@@ -76,7 +76,7 @@ func (s *Snapshot) attempt(ev *Event) attempt {
 // are counted for a rule that asks for it, whatever else is counted about them.
 func agree(word string, d policy.Decision) bool {
 	if word == "allow" {
-		return d.Action == policy.Accept && d.Rule != nil
+		return d.Action == policy.Accept && len(d.Logged) > 0
 	}
 	return word == wordOf(d)
 }

@@ -215,6 +215,7 @@ func TestBeforeTheFirstGeneration(t *testing.T) {
 func TestAllowedSample(t *testing.T) {
 	law := closed("old")
 	law.Policies[0].Rules[policy.Ingress] = []policy.Rule{{Name: "all", Action: policy.Accept,
+		Log:     policy.LogAll,
 		AnyPeer: true, AnyPort: true}}
 	h := NewHistory()
 	h.Add(small(1, law, Groups{Ingress: "aaaa"}))

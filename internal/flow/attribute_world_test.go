@@ -41,7 +41,9 @@ func wrong(w *world, tr trip, ev *Event, got *Attributed) string {
 		return fmt.Sprintf("got %s of port %d, type %d", r.Direction, r.Port, r.Type)
 	case hasPorts(f.Protocol) && r.Client.Port != clientPort:
 		return fmt.Sprintf("client's port: got %d, want %d", r.Client.Port, clientPort)
-	case !reflect.DeepEqual(r.WouldDeny, want.WouldDeny):
+	case r.Kind == Allowed && r.WouldDeny != nil:
+		return "would deny: got it in a record of what is allowed, which has one of its own"
+	case r.Kind != Allowed && !reflect.DeepEqual(r.WouldDeny, want.WouldDeny):
 		return fmt.Sprintf("would deny: got %+v, want %+v", r.WouldDeny, want.WouldDeny)
 	case r.Kind == WouldDeny:
 		return ""
