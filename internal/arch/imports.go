@@ -34,6 +34,10 @@ var purePackages = map[string]pure{
 	"internal/ruleset": {},
 	"internal/packet":  {},
 	"internal/flow":    {module: []string{"policy", "internal/packet"}},
+	"internal/suggest": {
+		module: []string{"policy"},
+		third:  []string{"go.yaml.in/yaml/v4", "k8s.io/apimachinery/pkg/util/validation"},
+	},
 }
 
 // harmless is the part of the standard library that cannot reach the world outside.
