@@ -33,17 +33,7 @@ func Load(files []File, lastGood []Document) *Set {
 }
 
 func loadParsed(files []File, parsed [][]parsed, lastGood []Document) *Set {
-	l := &loader{
-		set: &Set{
-			Segments:   map[string]*Segment{},
-			Namespaces: map[string]map[string]string{},
-		},
-		lastGood:   lastGood,
-		goodByRef:  map[Ref]Document{},
-		taken:      map[Ref]Position{},
-		unreadable: map[string]bool{},
-		segments:   segmentIndex{},
-	}
+	l := newLoader(lastGood)
 	for _, good := range lastGood {
 		l.goodByRef[good.Ref] = good
 	}
@@ -61,6 +51,20 @@ func loadParsed(files []File, parsed [][]parsed, lastGood []Document) *Set {
 		l.keepOrphans(foundation)
 	}
 	return l.finish()
+}
+
+func newLoader(lastGood []Document) *loader {
+	return &loader{
+		set: &Set{
+			Segments:   map[string]*Segment{},
+			Namespaces: map[string]map[string]string{},
+		},
+		lastGood:   lastGood,
+		goodByRef:  map[Ref]Document{},
+		taken:      map[Ref]Position{},
+		unreadable: map[string]bool{},
+		segments:   segmentIndex{},
+	}
 }
 
 func (l *loader) readFile(name string, list []parsed) {
@@ -151,8 +155,10 @@ func (l *loader) accept(w draft, d Document) {
 func (l *loader) finish() *Set {
 	SortPolicies(l.set.Policies)
 	SortProblems(l.set.Problems)
-	slices.SortStableFunc(l.set.Documents, func(a, b Document) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
-	})
+	for _, list := range [][]Document{l.set.Documents, l.set.Rejected} {
+		slices.SortStableFunc(list, func(a, b Document) int {
+			return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+		})
+	}
 	return l.set
 }

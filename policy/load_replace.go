@@ -17,6 +17,8 @@ func (l *loader) replace(d *document, w draft) {
 			printable(good.File), good.Line)
 		return
 	}
+	l.set.Rejected = append(l.set.Rejected, Document{Ref: d.ref, File: d.file, Line: d.line,
+		Raw: d.raw})
 	l.closeFor(d, w)
 }
 

@@ -213,6 +213,9 @@ type Set struct {
 	AllowEncapsulation bool
 	// Documents are the accepted documents: what a caller keeps as the last good version.
 	Documents []Document
+	// Rejected are the rejected documents of which no earlier version stands, so that what is
+	// closed in their place can be closed again, see Restore.
+	Rejected []Document
 }
 
 // Document is one accepted document as it was written.
