@@ -34,6 +34,7 @@ var purePackages = map[string]pure{
 	"internal/ruleset": {},
 	"internal/packet":  {},
 	"internal/flow":    {module: []string{"policy", "internal/packet"}},
+	"internal/query":   {module: []string{"policy", "internal/flow"}},
 	"internal/suggest": {
 		module: []string{"policy"},
 		third:  []string{"go.yaml.in/yaml/v4", "k8s.io/apimachinery/pkg/util/validation"},
