@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,6 +36,7 @@ func TestDocument(t *testing.T) {
 	s.policies(t, "")
 	s.attachAll(t)
 	s.policies(t, policyBlock.FindStringSubmatch(text)[1])
+	s.recordAll(t)
 	example := shell{t: t, site: s}
 	examples := 0
 	got := consoleBlock.ReplaceAllStringFunc(text, func(block string) string {
@@ -61,7 +63,7 @@ func TestDocument(t *testing.T) {
 var (
 	tracedRule = regexp.MustCompile(`(?m)^  (ip|ip6|bridge) \S+\[\d+\]: .*\n`)
 	insides    = regexp.MustCompile(`after \d+ rules|\b\d+ operations|\b[0-9a-f]{12}\b|` +
-		`\b\d+ differences, the first: [^;\n]*`)
+		`\b[0-9a-f]{64}\b|\b\d+ differences, the first: [^;\n]*`)
 	rendered = regexp.MustCompile(`(?m)^\t.*\n`)
 	// An agent is of a version, has a number, and was started some time.
 	running = regexp.MustCompile(`ready, .*, process \d+ since [^,]*`)
@@ -131,8 +133,12 @@ func (s *shell) bulkheadctl(words []string) string {
 	if words[0] == "help" {
 		places = nil
 	}
+	if words[0] == "denials" || words[0] == "suggest" || slices.Contains(words, "--denial") {
+		places = append(places, "--denials-dir", s.site.denials)
+	}
 	r := s.site.answer(s.t, "no\n", append(words, places...)...)
 	s.code = r.code
 	return strings.NewReplacer(s.site.options.StateDir, node.DefaultStateDir,
-		s.site.options.PolicyDir, node.DefaultPolicyDir).Replace(r.out + r.err)
+		s.site.options.PolicyDir, node.DefaultPolicyDir,
+		s.site.denials, "/var/lib/bulkhead/denials").Replace(r.out + r.err)
 }

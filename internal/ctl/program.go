@@ -3,6 +3,7 @@
 package ctl
 
 import (
+	"context"
 	"time"
 
 	"github.com/bulkhead-net/bulkhead/internal/cli"
@@ -16,6 +17,8 @@ type Environment struct {
 	// AgentTime is how long an answer of the node's agent is waited for; if zero, half a minute by
 	// commands that change something and some seconds by those that only tell.
 	AgentTime time.Duration
+	// Live asks the agent at a socket for its accounts of denials; nil where no agent tells them.
+	Live func(ctx context.Context, socket string) (LiveLedger, error)
 }
 
 // Program is bulkheadctl.
@@ -32,6 +35,8 @@ func Program(e Environment) cli.Program {
 				Summary: "make the kernel follow the policy directory now"},
 			{Name: "explain", Arguments: "FROM TO PORT/PROTO", New: e.explain,
 				Summary: "say what happens to a flow, and why"},
+			{Name: "denials", New: e.denials,
+				Summary: "list what was refused, by which policy, and what was lost of it"},
 			{Name: "render", New: e.render,
 				Summary: "print the ruleset that the kernel should hold"},
 			{Name: "policies", New: e.policies,

@@ -28,6 +28,9 @@ type site struct {
 	plugs   map[string]testnet.Attachment
 	// agentTime is how long commands wait for an agent; 0 as long as they do by themselves.
 	agentTime time.Duration
+	// denials is the directory of the agent's records.
+	denials string
+	live    func(context.Context, string) (ctl.LiveLedger, error)
 }
 
 const sitePolicies = `
@@ -62,7 +65,7 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	dir := t.TempDir()
 	s := &site{net: testnet.New(t), boxes: map[string]*testnet.Container{},
-		plugs: map[string]testnet.Attachment{}}
+		plugs: map[string]testnet.Attachment{}, denials: filepath.Join(dir, "denials")}
 	s.options = node.Options{StateDir: filepath.Join(dir, "state"),
 		PolicyDir: filepath.Join(dir, "policies"), NetNS: s.net.FD()}
 	if err := os.Mkdir(s.options.PolicyDir, 0o700); err != nil {
@@ -148,7 +151,7 @@ func (s *site) run(t *testing.T, line ...string) result {
 func (s *site) answer(t *testing.T, stdin string, line ...string) result {
 	t.Helper()
 	var out, errs bytes.Buffer
-	p := ctl.Program(ctl.Environment{NetNS: s.net.FD(), AgentTime: s.agentTime})
+	p := ctl.Program(ctl.Environment{NetNS: s.net.FD(), AgentTime: s.agentTime, Live: s.live})
 	code := p.Run(t.Context(), line, cli.Streams{In: strings.NewReader(stdin), Out: &out,
 		Err: &errs})
 	return result{code, out.String(), errs.String()}
