@@ -32,8 +32,10 @@ func TestHostileRecordsReachNoTerminal(t *testing.T) {
 	odd.Rule = &policy.RuleRef{Name: evil, Tier: evil, Position: policy.Position{File: evil, Line: 1}}
 	s.record(t, r, plain, audited, odd)
 	for _, line := range []string{"denials", "denials -o json",
-		"denials --group-by client,rule,reason", "denials --endpoint ?", "denials --reason ?",
-		"denials --since ?", "denials --policy ?/?/?"} {
+		"denials --group-by client,rule,reason", "denials --endpoint ?",
+		"explain --denial " + id(0), "explain --denial " + id(1), "explain --denial " + id(2),
+		"explain --denial " + id(3), "explain -o json --denial " + id(0), "explain --denial ?",
+		"denials --reason ?", "denials --since ?", "denials --policy ?/?/?"} {
 		words := append(strings.Fields(line), "--denials-dir", s.denials)
 		if words[0] == "denials" && !strings.Contains(line, "--since") {
 			words = append(words, allDay)

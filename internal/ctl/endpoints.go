@@ -143,18 +143,24 @@ func (s endpointState) status() string {
 }
 
 func (s endpointState) row() []string {
-	var addresses, labels, policies []string
+	var addresses, policies []string
 	for _, a := range s.Addresses {
 		addresses = append(addresses, a.String())
-	}
-	for _, key := range slices.Sorted(maps.Keys(s.Labels)) {
-		labels = append(labels, key+"="+s.Labels[key])
 	}
 	for _, p := range s.Policies {
 		policies = append(policies, p.String())
 	}
-	return []string{s.title(), orDash(addresses), s.Network, s.link(), orDash(labels),
-		orDash(policies), s.status()}
+	return []string{s.title(), orDash(addresses), s.Network, s.link(),
+		orDash(labelList(s.Labels)), orDash(policies), s.status()}
+}
+
+// labelList is labels as key=value, sorted.
+func labelList(labels map[string]string) []string {
+	var out []string
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		out = append(out, key+"="+labels[key])
+	}
+	return out
 }
 
 func orDash(list []string) string {

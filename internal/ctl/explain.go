@@ -37,7 +37,15 @@ type explanation struct {
 func (e Environment) explain(f *cli.Flags) cli.Action {
 	output, o := f.Output(), e.places(f)
 	v6 := f.Bool("6", false, "IPv6 addresses of endpoints that have both families")
+	denial := f.String("denial", "", "`id` of a record, or its beginning, in the place of a flow")
+	dir := declareDenialsDir(f)
 	return func(ctx context.Context, arguments []string, s cli.Streams) (err error) {
+		if *denial != "" {
+			if err := nothingMore(arguments); err != nil {
+				return err
+			}
+			return explainDenial(*dir, *denial, *o, s, output)
+		}
 		if len(arguments) != 3 {
 			return cli.Usagef("found %s, wanted FROM, TO and PORT/PROTO",
 				count(len(arguments), "argument"))

@@ -34,7 +34,7 @@ func Program(e Environment) cli.Program {
 			{Name: "apply", New: e.apply,
 				Summary: "make the kernel follow the policy directory now"},
 			{Name: "explain", Arguments: "FROM TO PORT/PROTO", New: e.explain,
-				Summary: "say what happens to a flow, and why"},
+				Summary: "say what happens to a flow, or happened to a denied one, and why"},
 			{Name: "denials", New: e.denials,
 				Summary: "list what was refused, by which policy, and what was lost of it"},
 			{Name: "render", New: e.render,
