@@ -32,10 +32,11 @@ func TestHostileRecordsReachNoTerminal(t *testing.T) {
 	odd.Rule = &policy.RuleRef{Name: evil, Tier: evil, Position: policy.Position{File: evil, Line: 1}}
 	s.record(t, r, plain, audited, odd)
 	for _, line := range []string{"denials", "denials -o json",
-		"denials --group-by client,rule,reason", "denials --endpoint ?",
+		"denials --group-by client,rule,reason", "denials --endpoint ?", "suggest " + id(1),
+		"suggest -o json " + id(1), "suggest " + id(3),
 		"explain --denial " + id(0), "explain --denial " + id(1), "explain --denial " + id(2),
 		"explain --denial " + id(3), "explain -o json --denial " + id(0), "explain --denial ?",
-		"denials --reason ?", "denials --since ?", "denials --policy ?/?/?"} {
+		"denials --reason ?", "denials --since ?", "suggest ?", "denials --policy ?/?/?"} {
 		words := append(strings.Fields(line), "--denials-dir", s.denials)
 		if words[0] == "denials" && !strings.Contains(line, "--since") {
 			words = append(words, allDay)

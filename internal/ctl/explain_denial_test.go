@@ -143,6 +143,9 @@ func TestOneRecordIsNamed(t *testing.T) {
 		{[]string{"explain", "--denial", strings.ToLower(id(0))}, 0, id(0)},
 		{[]string{"explain", "--denial", "nobody"}, 1, `no record "nobody" in `},
 		{[]string{"explain", "--denial", id(0), "shop/web"}, 2, `unexpected argument "shop/web"`},
+		{[]string{"suggest"}, 2, "wanted the ID of a record"},
+		{[]string{"suggest", ""}, 2, "found an empty id"},
+		{[]string{"suggest", id(0), id(1)}, 2, "found 2 arguments"},
 	} {
 		if r := s.ask(t, tc.line...); r.code != tc.code || !strings.Contains(r.out+r.err, tc.want) {
 			t.Errorf("%q: got %+v, want %d and %q", tc.line, r, tc.code, tc.want)

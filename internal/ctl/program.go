@@ -37,6 +37,8 @@ func Program(e Environment) cli.Program {
 				Summary: "say what happens to a flow, or happened to a denied one, and why"},
 			{Name: "denials", New: e.denials,
 				Summary: "list what was refused, by which policy, and what was lost of it"},
+			{Name: "suggest", Arguments: "ID", New: e.suggest,
+				Summary: "print the smallest policy that would allow what was refused"},
 			{Name: "render", New: e.render,
 				Summary: "print the ruleset that the kernel should hold"},
 			{Name: "policies", New: e.policies,
