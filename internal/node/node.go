@@ -28,9 +28,10 @@ type Node struct {
 
 	config compile.Config
 	set    *policy.Set
-	// lastGood are the documents that were accepted last and recorded, parsed what YAML was
-	// parsed to.
+	// lastGood are the documents that were accepted last and recorded, lastRejected those in whose
+	// place something was closed, parsed what YAML was parsed to.
 	lastGood     []policy.Document
+	lastRejected []policy.Document
 	parsed       *policy.Cache
 	newDocuments bool
 	// frozen says that the last good documents are in force whatever the policy directory holds:

@@ -4,9 +4,7 @@ package node
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"slices"
 
 	"github.com/bulkhead-net/bulkhead/internal/source/files"
 	"github.com/bulkhead-net/bulkhead/policy"
@@ -16,14 +14,15 @@ import (
 // accepted documents stay in force and the error waits for whoever must not go on without.
 func (n *Node) loadPolicies() error {
 	if n.lastGood == nil {
-		if err := n.readJSON("documents.json", &n.lastGood); err != nil {
+		if err := n.readDocuments(); err != nil {
 			n.note(err.Error())
 		}
 	}
 	n.loadVersions()
 	last := n.lastGood
 	n.policyErr, n.compiled, n.counts = nil, nil, nil
-	n.frozen = n.options.Agent && n.options.ReadPolicies == nil && len(last) > 0
+	n.frozen = n.options.Agent && n.options.ReadPolicies == nil &&
+		len(last)+len(n.lastRejected) > 0
 	var found []policy.File
 	var err error
 	if !n.frozen {
@@ -31,14 +30,12 @@ func (n *Node) loadPolicies() error {
 	}
 	if err != nil || n.frozen {
 		n.policyErr = err
-		found = nil
-		for _, d := range last {
-			found = append(found, policy.File{Name: d.File, Data: d.Raw})
-		}
+		found = n.lastFiles()
 	}
 	n.set = n.parse(found, last)
 	n.set.AllowEncapsulation = n.config.AllowEncapsulation
-	n.newDocuments = !slices.EqualFunc(last, n.set.Documents, sameDocument) || n.lacksVersions()
+	n.newDocuments = !sameDocuments(last, n.set.Documents) ||
+		!sameDocuments(n.lastRejected, n.set.Rejected) || n.lacksVersions()
 	return nil
 }
 
@@ -94,19 +91,15 @@ func writeCache(path string, data []byte) error {
 	return os.Rename(temp, path)
 }
 
-func sameDocument(a, b policy.Document) bool {
-	return a.Ref == b.Ref && a.File == b.File && a.Line == b.Line && string(a.Raw) == string(b.Raw)
-}
-
 // keepPolicies makes the accepted documents the last good ones, in force since a generation.
 func (n *Node) keepPolicies(generation uint32) error {
 	dated := generation == 0 || !n.hasUndated()
 	if n.policyErr != nil || n.frozen || !n.newDocuments && dated {
 		return nil
 	}
-	if err := writeJSON(n.path("documents.json"), n.set.Documents); err != nil {
-		return fmt.Errorf("last good policies: %w", err)
+	if err := n.writeDocuments(); err != nil {
+		return err
 	}
-	n.lastGood, n.newDocuments = n.set.Documents, false
+	n.newDocuments = false
 	return n.keepVersions(generation)
 }
