@@ -16,6 +16,13 @@ import (
 // Compile returns the ruleset that enforces the input, without epoch and generation (see
 // Stamp), and the addresses that stay closed because two endpoints claim them.
 func Compile(in Input) (*ruleset.Ruleset, []Conflict) {
+	r, _, conflicts := CompileGroups(in)
+	return r, conflicts
+}
+
+// CompileGroups is Compile, and tells by which groups the endpoints of this node are judged, by
+// their IDs.
+func CompileGroups(in Input) (*ruleset.Ruleset, map[string]Groups, []Conflict) {
 	c := &compiler{
 		config:    in.Config,
 		policies:  in.Policies,
@@ -33,7 +40,7 @@ func Compile(in Input) (*ruleset.Ruleset, []Conflict) {
 	}
 	c.settleAddresses()
 	c.settleGroups()
-	return &ruleset.Ruleset{Tables: c.tables()}, c.conflicts
+	return &ruleset.Ruleset{Tables: c.tables()}, c.groupsByID(), c.conflicts
 }
 
 // tables writes the tables beside each other: they read the same inputs, and what they work out
