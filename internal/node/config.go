@@ -54,7 +54,9 @@ func (n *Node) SetConfig(ctx context.Context, c compile.Config) (Report, error) 
 		return Report{}, fmt.Errorf("base configuration: %w", err)
 	}
 	n.config, n.compiled = c, nil
-	n.set.AllowEncapsulation = c.AllowEncapsulation
+	set := *n.set // somebody may read the present one
+	set.AllowEncapsulation = c.AllowEncapsulation
+	n.set = &set
 	// Closed first: a bridge that cannot hand its frames over is no reason to leave it open.
 	report, err := n.follow(ctx)
 	for _, name := range c.Managed.Interfaces {

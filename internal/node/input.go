@@ -31,12 +31,13 @@ func local(a *endpoint.Attachment) *compile.Local {
 // desired compiles the inputs. Without endpoints and without a managed base there is nothing
 // to close: the ruleset is empty and our tables go.
 func (n *Node) desired() (*ruleset.Ruleset, []compile.Conflict) {
-	if len(n.attachments) == 0 && n.config.Managed.Empty() {
-		return &ruleset.Ruleset{}, nil
-	}
-	if n.compiled == nil {
-		r, conflicts := compile.Compile(n.Input())
-		n.compiled = &compiled{r, conflicts}
+	switch {
+	case n.compiled != nil:
+	case len(n.attachments) == 0 && n.config.Managed.Empty():
+		n.compiled = &compiled{ruleset: &ruleset.Ruleset{}}
+	default:
+		r, groups, conflicts := compile.CompileGroups(n.Input())
+		n.compiled = &compiled{ruleset: r, groups: groups, conflicts: conflicts}
 	}
 	return n.compiled.ruleset, n.compiled.conflicts
 }
@@ -44,6 +45,7 @@ func (n *Node) desired() (*ruleset.Ruleset, []compile.Conflict) {
 // compiled is an answer of the compiler. Nobody changes it.
 type compiled struct {
 	ruleset   *ruleset.Ruleset
+	groups    map[string]compile.Groups
 	conflicts []compile.Conflict
 }
 

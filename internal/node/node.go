@@ -47,6 +47,9 @@ type Node struct {
 	notes []string
 	// compiled is what the inputs above compile to; nil when one of them has changed since.
 	compiled *compiled
+	// inForce is what InForce returned last, when it was compiled to inForceOf.
+	inForce   *InForce
+	inForceOf *compiled
 	// model is what this process has installed, nil when it has not. Nobody else installs anything
 	// while the lock is held.
 	model *model
