@@ -22,13 +22,15 @@ type Config struct {
 	// HasBase says that the file has a section "base".
 	HasBase bool
 	Agent   Agent
+	Denials Denials
 }
 
 // Parse reads a configuration file on top of the defaults. It is strict, because a misspelt key
 // would leave open what its author thinks closed. The error names every fault with file, line and
 // column.
 func Parse(name string, data []byte) (Config, error) {
-	p := &parser{file: name, config: Config{Base: compile.DefaultConfig(), Agent: DefaultAgent()}}
+	p := &parser{file: name, config: Config{Base: compile.DefaultConfig(), Agent: DefaultAgent(),
+		Denials: DefaultDenials()}}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document, second yaml.Node
 	switch err := decoder.Decode(&document); {
@@ -44,12 +46,16 @@ func Parse(name string, data []byte) (Config, error) {
 		return p.config, nil
 	}
 	p.mapping(document.Content[0], map[string]func(*yaml.Node){
-		"base":  func(n *yaml.Node) { p.config.HasBase = true; p.mapping(n, p.baseKeys()) },
-		"agent": func(n *yaml.Node) { p.mapping(n, p.agentKeys()) },
+		"base":    func(n *yaml.Node) { p.config.HasBase = true; p.mapping(n, p.baseKeys()) },
+		"agent":   func(n *yaml.Node) { p.mapping(n, p.agentKeys()) },
+		"denials": func(n *yaml.Node) { p.mapping(n, p.denialsKeys()) },
 	})
 	if len(p.faults) == 0 {
 		if err := p.config.Base.Validate(); err != nil {
 			p.faults = append(p.faults, fmt.Errorf("%s: base: %w", name, err))
+		}
+		if err := p.config.Denials.validate(); err != nil {
+			p.faults = append(p.faults, fmt.Errorf("%s: denials: %w", name, err))
 		}
 	}
 	return p.config, errors.Join(p.faults...)

@@ -45,7 +45,7 @@ func TestParseOfNothingIsTheDefault(t *testing.T) {
 	for _, text := range []string{"", "# nothing\n", "---\n", "base:\n", "{}", "base: {}\n"} {
 		if got, err := Parse("f", []byte(text)); err != nil ||
 			!reflect.DeepEqual(got.Base, compile.DefaultConfig()) ||
-			!reflect.DeepEqual(got.Agent, DefaultAgent()) {
+			!reflect.DeepEqual(got.Agent, DefaultAgent()) || got.Denials != DefaultDenials() {
 			t.Errorf("%q: got %+v, %v, want the default", text, got, err)
 		}
 	}
