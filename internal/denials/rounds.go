@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package denials
+
+import (
+	"context"
+	"time"
+
+	"github.com/bulkhead-net/bulkhead/internal/nft"
+)
+
+// rounds reads the kernel's numbers again and again until ctx ends, and a last time then.
+func (p *Pipeline) rounds(ctx context.Context) {
+	p.round(ctx) // tells what happened before
+	ticks := time.NewTicker(p.options.Interval)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ticks.C:
+			p.round(ctx)
+		case <-ctx.Done():
+			time.Sleep(lastSamples) // what the reader still gets belongs to this window
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
+			defer cancel()
+			p.round(last)
+			return
+		}
+	}
+}
+
+// round closes the window. The per-flow sets are read before the counters: whatever a flow tells
+// is in its counter then.
+func (p *Pipeline) round(ctx context.Context) {
+	// Before the reading: a counter that went after it is taken for new by the next one.
+	forgotten := p.news.takeForgotten()
+	totals, err := p.options.Totals(ctx)
+	p.kernel.set(err)
+	if err != nil {
+		p.Forgotten(forgotten) // for the reading that succeeds
+	}
+	s := p.closeBook(time.Now(), totals, forgotten, err)
+	p.journal.Write(nil) // files that are too old go
+	// What was told is to be in the journal before the state says so.
+	if p.journal.Flush(ctx) == nil {
+		p.state.set(p.save(s))
+	}
+	if err == nil {
+		p.options.Counted(totals.Counters)
+	}
+}
+
+func (p *Pipeline) closeBook(now time.Time, t nft.Totals, forgotten []nft.CounterKey,
+	err error) saved {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.takeIn()
+	p.book.history.Forget(now)
+	if err != nil {
+		p.book.closeWindow(now, p.hand)
+	} else {
+		p.book.anew(t.Tables, forgotten)
+		p.book.close(now, t, p.hand)
+	}
+	return p.leave(now)
+}
