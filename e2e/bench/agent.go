@@ -45,7 +45,8 @@ func (s *site) socket() string { return filepath.Join(s.options.StateDir, "agent
 func (s *site) startAgent(g *rig, r *results) (*daemon, time.Duration) {
 	cmd := exec.Command(filepath.Join(r.options.bin, "bulkheadd"), "agent", "--config",
 		filepath.Join(filepath.Dir(s.options.StateDir), "bulkheadd.yaml"),
-		"--state-dir", s.options.StateDir, "--policy-dir", s.options.PolicyDir, "--metrics", "off")
+		"--state-dir", s.options.StateDir, "--policy-dir", s.options.PolicyDir, "--metrics", "off",
+		"--denials-dir", filepath.Join(filepath.Dir(s.options.StateDir), "denials"))
 	must(os.WriteFile(cmd.Args[3], nil, 0o600))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var err error

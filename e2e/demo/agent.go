@@ -40,7 +40,7 @@ func startAgent(ctx context.Context, bin string) (*keeper, error) {
 	}
 	defer log.Close()
 	cmd := exec.Command(filepath.Join(bin, "bulkheadd"), "agent", "--policy-dir", policyDir,
-		"--state-dir", stateDir)
+		"--state-dir", stateDir, "--denials-dir", "off")
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("agent: %w", err)

@@ -33,6 +33,9 @@ var applyRequest = agentapi.Request{Verb: agentapi.VerbApply}
 // patience is how long anything of an agent may take on a machine that is busy with the test.
 const patience = 30 * time.Second
 
+// denialsDir is where the agent keeps its records.
+func (s *site) denialsDir() string { return filepath.Join(filepath.Dir(s.stateDir), "denials") }
+
 func (s *site) agentSocket() string { return filepath.Join(s.stateDir, "agent.sock") }
 
 // metricsSocket is where the agent's figures are.
@@ -43,7 +46,8 @@ func (s *site) agentLog() string { return filepath.Join(filepath.Dir(s.stateDir)
 
 func (s *site) agentOperation(more ...string) operation {
 	return operation{site: s, name: "bulkheadd", args: append([]string{"agent", "--state-dir",
-		s.stateDir, "--policy-dir", s.policyDir, "--metrics", "off"}, more...)}
+		s.stateDir, "--policy-dir", s.policyDir, "--denials-dir", s.denialsDir(), "--metrics",
+		"off"}, more...)}
 }
 
 // launch starts an agent and does not wait for it.

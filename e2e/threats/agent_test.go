@@ -49,6 +49,11 @@ func (l *logged) String() string {
 
 func (s *site) socket() string { return filepath.Join(s.options.StateDir, "agent.sock") }
 
+// denials is where the site's agent keeps its records.
+func (s *site) denials() string {
+	return filepath.Join(filepath.Dir(s.options.StateDir), "denials")
+}
+
 // closedBase is what a node with this site's networks writes into its configuration, so that all
 // of it is closed before any container exists.
 const closedBase = "base: {interfaces: [br0, br1], prefixes: [veth-]}\n"
@@ -74,6 +79,7 @@ func (s *site) launch(t testing.TB, config string, front ...string) *process {
 	t.Helper()
 	line := append(front, program(t, "bulkheadd"), "agent")
 	line = append(append(line, s.flags()...), s.configured(t, config)...)
+	line = append(line, "--denials-dir", s.denials())
 	p := &process{Cmd: exec.Command(line[0], line[1:]...), site: s, log: &logged{},
 		done: make(chan error, 1)}
 	p.Stdout, p.Stderr = p.log, p.log

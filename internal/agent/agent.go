@@ -16,6 +16,7 @@ import (
 	"github.com/bulkhead-net/bulkhead/internal/agentapi"
 	"github.com/bulkhead-net/bulkhead/internal/compile"
 	"github.com/bulkhead-net/bulkhead/internal/config"
+	"github.com/bulkhead-net/bulkhead/internal/denials"
 	"github.com/bulkhead-net/bulkhead/internal/node"
 	"github.com/bulkhead-net/bulkhead/internal/source/files"
 )
@@ -38,6 +39,8 @@ type Options struct {
 	// Hangup says that the configuration is to be read again, by Read.
 	Hangup <-chan os.Signal
 	Read   func() (config.Config, error)
+	// Denials says what is kept of refused packets, and where; without a directory nothing is.
+	Denials denials.Options
 	// Notify tells the service manager, in the words of sd_notify(3); nil for nobody.
 	Notify func(state string)
 }
@@ -74,17 +77,19 @@ type Agent struct {
 	jobs     chan job
 	pulse    pulse
 	metrics  *metrics
+	account  *account // nil if nothing is kept of refused packets
 	summary  atomic.Pointer[Summary]
 
 	// The tasks, and all of them.
-	features, reload, resync, links, marks, readmit *task
-	tasks                                           []*task
+	features, reload, resync, links, marks, readmit, counters *task
+	tasks                                                     []*task
 
 	// What the tasks found; the loop's own.
 	notEnforced map[string]string // endpoint ids, and why
 	writers     []string          // foreign rules that can forge our marks
 	disturbers  []string          // those that clear them, or leave packets untracked
 	report      node.Report       // of the last change
+	began       time.Time         // a moment before the next change
 	repairs     int
 	lastRepair  string
 }
@@ -106,6 +111,11 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.node.Close()) }()
+	end, err := a.keepAccount(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
 	a.publish()
 	// Not before: the predecessor has the same place until it lets the lock go.
 	web, err := a.serveWeb(ctx)
@@ -125,6 +135,7 @@ func (a *Agent) takeOver(ctx context.Context) error {
 	}
 	o := a.options.Node
 	o.Agent, o.LockTimeout, o.ReadPolicies = true, lockRound, a.policies.Read
+	o.RetainCounters = a.options.Denials.Dir != ""
 	for {
 		a.node, err = node.Open(ctx, o)
 		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
@@ -136,7 +147,7 @@ func (a *Agent) takeOver(ctx context.Context) error {
 		return err
 	}
 	owner := node.Ownership{Socket: a.options.Socket, PID: os.Getpid(), Started: a.started.UTC(),
-		PolicyDir: a.options.Node.PolicyDir}
+		PolicyDir: a.options.Node.PolicyDir, ReadsCounters: o.RetainCounters}
 	if err = a.node.Own(owner); err == nil && a.options.Base != nil {
 		_, err = a.node.SetConfig(ctx, *a.options.Base)
 	}

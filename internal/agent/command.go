@@ -15,13 +15,15 @@ import (
 
 	"github.com/bulkhead-net/bulkhead/internal/cli"
 	"github.com/bulkhead-net/bulkhead/internal/config"
+	"github.com/bulkhead-net/bulkhead/internal/denials"
 	"github.com/bulkhead-net/bulkhead/internal/node"
 )
 
 // flags are the command line; what is empty comes from the configuration file.
 type flags struct {
-	config, stateDir, policyDir, socket, metrics string
-	release                                      bool
+	config, stateDir, policyDir, socket, metrics, denials string
+
+	release bool
 }
 
 // Command is "bulkheadd agent". netns is a descriptor of the network namespace that holds the
@@ -42,6 +44,8 @@ func Command(netns int) cli.Command {
 				"bulkheadctl ask (default agent.sock in the state directory)")
 			f.StringVar(&o.metrics, "metrics", "", "loopback `address` and port, unix:PATH, or off "+
 				"(default "+config.DefaultAgent().Metrics+")")
+			f.StringVar(&o.denials, "denials-dir", "", "`directory` of the records of what is refused "+
+				"(default "+config.DefaultDenials().Directory+"), or off")
 			f.BoolVar(&o.release, "release", false, "give the node back to the plugin without an "+
 				"agent, and exit")
 			return func(ctx context.Context, arguments []string, s cli.Streams) error {
@@ -68,7 +72,7 @@ func (o flags) run(ctx context.Context, netns int, s cli.Streams) error {
 		Node:   node.Options{StateDir: c.Agent.StateDir, PolicyDir: c.Agent.PolicyDir, NetNS: netns},
 		Socket: c.Agent.Socket, Resync: c.Agent.Resync, Metrics: c.Agent.Metrics,
 		Log:    slog.New(slog.NewTextHandler(s.Err, &slog.HandlerOptions{Level: level})),
-		Notify: notify, Read: o.read, Level: level,
+		Notify: notify, Read: o.read, Level: level, Denials: denialsOf(c.Denials),
 	}
 	if c.HasBase {
 		options.Base = &c.Base
@@ -86,7 +90,35 @@ func (o flags) read() (config.Config, error) {
 	if err != nil {
 		return config.Config{}, err
 	}
-	return c, o.override(&c.Agent)
+	return c, errors.Join(o.override(&c.Agent), o.overrideDenials(&c.Denials))
+}
+
+// denialsOff keeps no account of what is refused.
+const denialsOff = "off"
+
+func (o flags) overrideDenials(d *config.Denials) error {
+	switch o.denials {
+	case "":
+	case denialsOff:
+		d.Enabled = false
+	default:
+		if err := config.Absolute(o.denials); err != nil {
+			return cli.Usagef("--denials-dir: %v, or %s", err, denialsOff)
+		}
+		d.Enabled, d.Directory = true, o.denials
+	}
+	return nil
+}
+
+// denialsOf are the options of an account as the configuration wants it; none without one.
+func denialsOf(d config.Denials) denials.Options {
+	if !d.Enabled {
+		return denials.Options{}
+	}
+	const mib = 1 << 20
+	return denials.Options{Dir: d.Directory, JournalFile: int64(d.JournalFileMiB) * mib,
+		JournalTotal: int64(d.JournalMiB) * mib, JournalAge: d.JournalAge,
+		SpoolTotal: int64(d.SpoolMiB) * mib}
 }
 
 // override holds what the flags say to the rules of the file.

@@ -43,6 +43,9 @@ func (s *site) configure(t *testing.T, stateDir, more string) string {
 	path := filepath.Join(filepath.Dir(s.options.Node.PolicyDir), "bulkheadd.yaml")
 	text := fmt.Sprintf("agent:\n  stateDir: %s\n  policyDir: %s\n  metrics: unix:%s\n%s", stateDir,
 		s.options.Node.PolicyDir, s.metricsSocket(), more)
+	if !strings.Contains(text, "denials:") {
+		text += "denials: {enabled: false}\n"
+	}
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

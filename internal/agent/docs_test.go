@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/bulkhead-net/bulkhead/internal/denials"
 	"github.com/bulkhead-net/bulkhead/internal/node"
 )
 
@@ -32,6 +33,7 @@ func TestDocumentedMetrics(t *testing.T) {
 	}
 	descriptions := make(chan *prometheus.Desc, 1000)
 	newMetrics().registry.Describe(descriptions)
+	denials.DescribeMetrics(descriptions)
 	close(descriptions)
 	found := 0
 	for d := range descriptions {
@@ -46,8 +48,8 @@ func TestDocumentedMetrics(t *testing.T) {
 		}
 		delete(manual, name[1])
 	}
-	if found != 10 {
-		t.Errorf("metrics: got %d, want 10", found)
+	if found != 21 {
+		t.Errorf("metrics: got %d, want 21", found)
 	}
 	for name := range manual {
 		t.Errorf("docs/agent.md: %s does not exist", name)

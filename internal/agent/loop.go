@@ -30,7 +30,9 @@ func (a *Agent) Handle(ctx context.Context, r agentapi.Request) (any, error) {
 	case agentapi.VerbReady:
 		return a.ready(), nil
 	case agentapi.VerbStatus:
-		return a.now(), nil
+		return a.withDenials(a.now()), nil
+	case agentapi.VerbDenials:
+		return a.accounts()
 	}
 	j := job{ctx: ctx, request: r, answer: make(chan answer, 1)}
 	select {
@@ -87,6 +89,8 @@ func (a *Agent) wait(ctx context.Context, in events, alarm <-chan time.Time) eve
 		a.reconfigure(ctx)
 	case <-a.policies.Changed():
 		a.reload.wake(time.Now())
+	case <-a.account.counted():
+		a.counters.wake(time.Now())
 	case e, open := <-in.kernel:
 		if !open {
 			in.kernel = nil
@@ -108,6 +112,7 @@ func (a *Agent) do(ctx context.Context, t *task) {
 	end := a.pulse.begin(t.name)
 	failed := t.err != nil
 	start := time.Now()
+	a.began = start
 	t.serve(ctx, time.Now)
 	end()
 	a.metrics.ran(t.name, time.Since(start), t.err)
@@ -127,6 +132,7 @@ func (a *Agent) serve(j job) {
 	}
 	end := a.pulse.begin(string(j.request.Verb))
 	start := time.Now()
+	a.began = start
 	result, err := a.answer(j.ctx, j.request)
 	end()
 	a.metrics.served(string(j.request.Verb), time.Since(start), err)

@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-net/bulkhead/internal/config"
+	"github.com/bulkhead-net/bulkhead/internal/denials"
+	"github.com/bulkhead-net/bulkhead/internal/node"
 )
 
 // reconfigure reads the configuration file again. One that is wrong, or asks for what only a start
@@ -24,10 +26,13 @@ func (a *Agent) reconfigure(ctx context.Context) {
 	defer a.options.Notify("READY=1")
 	c, err := a.options.Read()
 	if err == nil {
-		err = a.mayBecome(c.Agent)
+		err = a.mayBecome(c)
 	}
 	if err == nil && c.HasBase {
-		_, err = a.node.SetConfig(ctx, c.Base)
+		a.began = time.Now()
+		var report node.Report
+		report, err = a.node.SetConfig(ctx, c.Base)
+		a.took(report, err)
 	}
 	if err != nil {
 		a.log.Error("configuration stays as it was", "error", err)
@@ -54,9 +59,16 @@ func reloading() string {
 	return fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", t.Nano()/int64(time.Microsecond))
 }
 
+// sameAccount compares what the configuration says.
+func sameAccount(a, b denials.Options) bool {
+	return a.Dir == b.Dir && a.JournalFile == b.JournalFile && a.JournalTotal == b.JournalTotal &&
+		a.JournalAge == b.JournalAge && a.SpoolTotal == b.SpoolTotal
+}
+
 // mayBecome refuses what is settled when an agent starts.
-func (a *Agent) mayBecome(c config.Agent) error {
+func (a *Agent) mayBecome(all config.Config) error {
 	var errs []error
+	c := all.Agent
 	for _, v := range []struct{ name, now, then string }{
 		{"stateDir", a.options.Node.StateDir, c.StateDir},
 		{"policyDir", a.options.Node.PolicyDir, c.PolicyDir},
@@ -67,6 +79,9 @@ func (a *Agent) mayBecome(c config.Agent) error {
 			errs = append(errs, fmt.Errorf("%s: is %s, found %s; restart the agent to change it",
 				v.name, v.now, v.then))
 		}
+	}
+	if !sameAccount(a.options.Denials, denialsOf(all.Denials)) {
+		errs = append(errs, errors.New("denials: found other values; restart the agent to change them"))
 	}
 	return errors.Join(errs...)
 }

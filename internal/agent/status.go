@@ -12,6 +12,7 @@ import (
 
 	"github.com/bulkhead-net/bulkhead/internal/agentapi"
 	"github.com/bulkhead-net/bulkhead/internal/cli"
+	"github.com/bulkhead-net/bulkhead/internal/denials"
 	"github.com/bulkhead-net/bulkhead/internal/node"
 	"github.com/bulkhead-net/bulkhead/policy"
 )
@@ -39,6 +40,8 @@ type Summary struct {
 	// are judged again and again, or dropped.
 	Disturbers []string `json:"disturbers,omitempty"`
 	Notes      []string `json:"notes,omitempty"`
+	// Denials is how the account of refused packets stands; nil if none is kept.
+	Denials *denials.Status `json:"denials,omitempty"`
 }
 
 // EndpointStanding is what has become of an endpoint.

@@ -20,6 +20,8 @@ const (
 	linksGap  = 100 * time.Millisecond
 	// marksGap is longer: the rules of a whole node are read.
 	marksGap = 5 * time.Second
+	// countersGap is longer than packets walk old chains.
+	countersGap = 2 * time.Second
 )
 
 // setTasks names what the agent keeps true, in the order in which it begins.
@@ -31,7 +33,8 @@ func (a *Agent) setTasks() {
 	a.resync = &task{name: "kernel", run: a.doResync, every: every, gap: resyncGap}
 	a.readmit = &task{name: "readmission", run: a.doReadmit}
 	a.marks = &task{name: "marks", run: a.doMarks, every: every, gap: marksGap}
-	a.tasks = []*task{a.features, a.reload, a.links, a.resync, a.readmit, a.marks}
+	a.counters = &task{name: "counters", run: a.doCounters, gap: countersGap}
+	a.tasks = []*task{a.features, a.reload, a.links, a.resync, a.readmit, a.marks, a.counters}
 }
 
 // doFeatures tries whether the kernel can hold our rules, as long as it holds none: a node that
@@ -131,7 +134,11 @@ func (a *Agent) doMarks(context.Context) error {
 // took notes what a change came to. Whatever it was made for, it may have found that the kernel did
 // not hold what it was left with.
 func (a *Agent) took(r node.Report, err error) {
-	if err != nil || r.Generation == 0 {
+	if err != nil {
+		return
+	}
+	a.tellAccount(r)
+	if r.Generation == 0 {
 		return
 	}
 	if r.Rebuilt != "" {

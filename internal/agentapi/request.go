@@ -38,6 +38,9 @@ const (
 	VerbStatus    Verb = "status"
 	VerbEndpoints Verb = "endpoints"
 	VerbPolicies  Verb = "policies"
+	// VerbDenials tells how the account of refused packets stands, counter by counter. An agent
+	// that keeps none answers with an error.
+	VerbDenials Verb = "denials"
 	// VerbApply makes the kernel follow the policy directory now.
 	VerbApply Verb = "apply"
 	// VerbQuarantine cuts an endpoint off, and VerbRelease ends that.

@@ -38,7 +38,7 @@ func requests() []Request {
 		{Verb: VerbCollect, Collect: &Collect{Network: "net1", Valid: []Interface{}}},
 		{Verb: VerbCheck, Check: &one},
 		{Verb: VerbReady}, {Verb: VerbStatus}, {Verb: VerbEndpoints}, {Verb: VerbPolicies},
-		{Verb: VerbApply},
+		{Verb: VerbDenials}, {Verb: VerbApply},
 		{Verb: VerbQuarantine, Quarantine: &Quarantine{Endpoint: "web1/eth0", Reason: "incident 7",
 			AllowFrom: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}}},
 		{Verb: VerbRelease, Release: &Release{Endpoint: "web1/eth0"}},

@@ -46,8 +46,8 @@ func (r Request) payloads() map[Verb]payload {
 // takes says which verbs there are, and whether they have a payload.
 var takes = map[Verb]bool{
 	VerbAttach: true, VerbDetach: true, VerbCollect: true, VerbCheck: true, VerbReady: false,
-	VerbStatus: false, VerbEndpoints: false, VerbPolicies: false, VerbApply: false,
-	VerbQuarantine: true, VerbRelease: true, VerbLabel: true,
+	VerbStatus: false, VerbEndpoints: false, VerbPolicies: false, VerbDenials: false,
+	VerbApply: false, VerbQuarantine: true, VerbRelease: true, VerbLabel: true,
 }
 
 // validate reports why a request means nothing. The error is ErrInvalid.

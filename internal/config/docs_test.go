@@ -19,16 +19,21 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, b := DefaultAgent(), compile.DefaultConfig()
+	d, b, kept := DefaultAgent(), compile.DefaultConfig(), DefaultDenials()
 	defaults := map[string]string{"policyDir": d.PolicyDir, "stateDir": d.StateDir,
 		"metrics": d.Metrics, "resync": d.Resync.String(),
 		"logLevel": strings.ToLower(d.LogLevel.String()), "socket": "agent.sock",
 		"epochMask":  fmt.Sprintf("0x%08x", b.EpochMask),
 		"passedMark": fmt.Sprintf("0x%08x", b.PassedMark), "logGroup": fmt.Sprint(b.LogGroup),
-		"allowEncapsulation": fmt.Sprint(b.AllowEncapsulation)}
+		"allowEncapsulation": fmt.Sprint(b.AllowEncapsulation),
+		"enabled":            fmt.Sprint(kept.Enabled), "directory": kept.Directory,
+		"journalFileMiB": fmt.Sprint(kept.JournalFileMiB),
+		"journalMiB":     fmt.Sprint(kept.JournalMiB), "journalAge": kept.JournalAge.String(),
+		"spoolMiB": fmt.Sprint(kept.SpoolMiB)}
 	p := &parser{}
 	keys := p.baseKeys()
 	maps.Copy(keys, p.agentKeys())
+	maps.Copy(keys, p.denialsKeys())
 	rows := regexp.MustCompile("(?m)^\\| `([A-Za-z]+)` \\| [^|]+ \\| ([^|]*) \\|")
 	for _, row := range rows.FindAllStringSubmatch(string(text), -1) {
 		key, got := row[1], row[2]

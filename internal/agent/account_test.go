@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-net/bulkhead/internal/agentapi"
+	"github.com/bulkhead-net/bulkhead/internal/denials"
+	"github.com/bulkhead-net/bulkhead/internal/flow"
+	"github.com/bulkhead-net/bulkhead/internal/journal"
+	"github.com/bulkhead-net/bulkhead/internal/nflog"
+	"github.com/bulkhead-net/bulkhead/internal/testnet"
+)
+
+// keepsAccount makes the site's agents record what is refused, with rounds as short as a test.
+func (s *site) keepsAccount(t *testing.T) {
+	t.Helper()
+	s.options.Denials = denials.Options{Dir: filepath.Join(t.TempDir(), "denials"),
+		Interval: 300 * time.Millisecond}
+}
+
+func (s *site) accounts(t *testing.T) denials.Accounts {
+	t.Helper()
+	var a denials.Accounts
+	if err := s.ask(t, agentapi.Request{Verb: agentapi.VerbDenials}, &a); err != nil {
+		t.Fatalf("denials: %v", err)
+	}
+	return a
+}
+
+// records are those of the journal.
+func (s *site) records(t *testing.T) []flow.Record {
+	t.Helper()
+	var out []flow.Record
+	for r, err := range journal.Read(s.options.Denials.Dir, journal.Query{}) {
+		if err != nil {
+			t.Fatalf("journal: %v", err)
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// balanced waits until nothing moves any more and holds the journal to the kernel: each counter is
+// the sum of the records that name it, and of what is told as lost.
+func (s *site) balanced(t *testing.T) denials.Accounts {
+	t.Helper()
+	s.settled(t)
+	told := map[flow.Counter]uint64{}
+	for _, r := range s.records(t) {
+		told[r.Counter] += r.Packets + r.Lost
+	}
+	a := s.accounts(t)
+	for _, c := range a.Counters {
+		if c.Counted != c.Recorded+c.Lost+c.Unlogged && !c.Counter.Overflow() {
+			t.Errorf("%s: got %+v, want counted = recorded + lost + unlogged", c.Counter.Name(),
+				c.Balance)
+		}
+		if c.Counter.Overflow() || c.Counter.Silent() {
+			continue
+		}
+		if got := told[c.Counter] - c.Misattributed; got != c.Counted {
+			t.Errorf("%s: the journal tells %d packets, the kernel counted %d (%+v)",
+				c.Counter.Name(), got, c.Counted, c.Balance)
+		}
+	}
+	return a
+}
+
+// settled waits for three rounds that change nothing.
+func (s *site) settled(t *testing.T) {
+	t.Helper()
+	same, last := 0, denials.Accounts{}
+	s.await(t, "rest", func() bool {
+		a := s.accounts(t)
+		if a.Read == last.Read {
+			return false
+		}
+		same++
+		if !slices.Equal(a.Counters, last.Counters) || a.Records != last.Records {
+			same = 0
+		}
+		last = a
+		return same >= 3
+	})
+}
+
+// A packet that is refused is in the journal at once, with the names of its ends and the policy.
+func TestFirstDenialIsTold(t *testing.T) {
+	s := newSite(t)
+	s.keepsAccount(t)
+	s.start(t)
+	s.write(t, "b.yaml", bClosed)
+	s.attach(t, "a", "b", "c", "x")
+	var took []time.Duration
+	for port := range 15 {
+		began := time.Now()
+		go s.boxes["a"].Dial("tcp", fmt.Sprintf("10.1.0.3:%d", 1000+port), 10*time.Millisecond)
+		took = append(took, s.await(t, "record", func() bool {
+			return slices.ContainsFunc(s.records(t), func(r flow.Record) bool {
+				return r.Port == uint16(1000+port)
+			})
+		}))
+		t.Logf("port %d: %v", 1000+port, time.Since(began))
+	}
+	slices.Sort(took)
+	if median := took[len(took)/2]; median > 250*time.Millisecond {
+		t.Errorf("time from packet to journal: got %v at the median, want 250ms", median)
+	}
+	records := s.records(t)
+	first := slices.IndexFunc(records, func(r flow.Record) bool { return r.Port == 1000 })
+	r := records[first]
+	if r.Client.Name != "a" || r.Server.Name != "b" || r.Kind != flow.Denied ||
+		r.Reason != flow.ReasonDefaultDeny || len(r.Isolating) != 1 || r.Isolating[0].Name != "b" ||
+		r.ID == "" || r.Sequence == 0 || r.Agent == "" || r.Node == "" || r.Boot == "" ||
+		len(r.Policies) != 64 {
+		t.Errorf("got %+v, want a's packet to b refused by default by policy b", r)
+	}
+	if a := s.balanced(t); a.Totals.Denied.Lost != 0 || a.Totals.Denied.Recorded < 15 {
+		t.Errorf("got %+v, want nothing lost of at least 15 packets", a.Totals)
+	}
+}
+
+// Whatever is refused, and however much, the journal and the kernel agree.
+func TestNothingIsLostUntold(t *testing.T) {
+	s := newSite(t)
+	s.keepsAccount(t)
+	stop := s.start(t)
+	s.write(t, "b.yaml", bClosed)
+	s.attach(t, "a", "b", "c", "x")
+	for range 3 {
+		s.flood(t, "a", 4000)
+	}
+	s.balanced(t)
+	stop()
+	s.flood(t, "a", 2000) // nobody looks
+	s.start(t)
+	if a := s.balanced(t); a.Totals.Denied.Counted < 10000 {
+		t.Errorf("got %d packets counted, want the flood", a.Totals.Denied.Counted)
+	}
+}
+
+// A policy that goes while its packets are refused takes nothing of them along.
+func TestGroupsThatGoAreCountedToTheEnd(t *testing.T) {
+	s := newSite(t)
+	s.keepsAccount(t)
+	s.start(t)
+	s.write(t, "b.yaml", bClosed)
+	s.attach(t, "a", "b", "x")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 20 {
+			s.flood(t, "a", 500)
+		}
+	}()
+	for i := range 6 {
+		s.write(t, "b.yaml", strings.Replace(bClosed, "name: b", fmt.Sprintf("name: b%d", i), 1))
+		time.Sleep(150 * time.Millisecond)
+	}
+	<-done
+	a := s.balanced(t)
+	groups := map[string]bool{}
+	for _, c := range a.Counters {
+		if c.Counted > 0 && c.Counter.Kind == "ingress" {
+			groups[c.Counter.Group] = true
+		}
+	}
+	if len(groups) < 3 {
+		t.Errorf("groups that counted: got %d, want several", len(groups))
+	}
+	if a.Totals.Denied.Counted < 10000 {
+		t.Errorf("counted: got %+v, want 10000 packets or more", a.Totals.Denied)
+	}
+	s.await(t, "counters of old groups are removed", func() bool {
+		return strings.Count(s.net.Run(t, "nft", "list", "counters", "table", "ip", "bulkhead"),
+			"counter ingress-") <= strings.Count(s.net.Run(t, "nft", "list", "chains", "ip"),
+			"chain deny-ingress-")*3
+	})
+}
+
+// Another program that reads the log takes the samples away, and nothing else.
+func TestAnotherReaderOfTheLog(t *testing.T) {
+	s := newSite(t)
+	s.keepsAccount(t)
+	other, err := nflog.Open(nflog.Options{NetNS: s.net.FD(), Group: 4711})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.boxes["b"].Serve(t, "tcp", 80)
+	s.start(t)
+	s.write(t, "b.yaml", onlyAReachesB)
+	s.attach(t, "a", "b", "x")
+	s.reach(t, "a", bAt, nil)
+	s.reach(t, "x", bAt, testnet.ErrTimeout)
+	d := s.summary(t).Denials
+	if d == nil || d.Log.Ready || !strings.Contains(d.Log.Reason, "somebody else reads it") {
+		t.Errorf("log: got %+v, want it not ready, with the reason", d)
+	}
+	if a := s.balanced(t); a.Totals.Denied.Recorded == 0 {
+		t.Errorf("got %+v, want records of the kernel's own numbers", a.Totals)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.await(t, "the log is read", func() bool { return s.summary(t).Denials.Log.Ready })
+}
+
+// A directory that takes nothing is told, costs records and nothing else, and is used again.
+func TestDirectoryTakesNothing(t *testing.T) {
+	s := newSite(t)
+	s.keepsAccount(t)
+	s.boxes["b"].Serve(t, "tcp", 80)
+	dir := s.options.Denials.Dir
+	if err := os.WriteFile(dir, nil, 0o600); err != nil { // in the place of the directory
+		t.Fatal(err)
+	}
+	s.start(t)
+	s.write(t, "b.yaml", onlyAReachesB)
+	s.attach(t, "a", "b", "x")
+	s.reach(t, "a", bAt, nil)
+	s.reach(t, "x", bAt, testnet.ErrTimeout)
+	s.await(t, "the journal is not ready", func() bool {
+		d := s.summary(t).Denials
+		return !d.Journal.Ready && d.Journal.Missed > 0 && !d.Spool.Ready && !d.State.Ready
+	})
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	s.await(t, "all works", func() bool {
+		s.boxes["x"].Dial("tcp", bAt, 10*time.Millisecond)
+		d := s.summary(t).Denials
+		return len(d.NotReady()) == 0
+	})
+}
+
+// flood sends UDP to many ports of b, and a few packets to one.
+func (s *site) flood(t *testing.T, from string, packets int) {
+	t.Helper()
+	s.boxes[from].Do(func() {
+		if err := flood("10.1.0.3", packets); err != nil && !errors.Is(err, testnet.ErrTimeout) {
+			t.Errorf("flood: %v", err)
+		}
+	})
+}
