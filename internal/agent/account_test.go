@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/bulkhead-net/bulkhead/internal/agentapi"
 	"github.com/bulkhead-net/bulkhead/internal/denials"
 	"github.com/bulkhead-net/bulkhead/internal/flow"
@@ -139,12 +141,34 @@ func TestNothingIsLostUntold(t *testing.T) {
 	for range 3 {
 		s.flood(t, "a", 4000)
 	}
-	s.balanced(t)
+	// More flows than the kernel notes, and more packets of them than it samples.
+	if a := s.balanced(t); a.Totals.Overflow == 0 || a.Totals.Denied.Lost == 0 ||
+		a.Totals.Denied.Recorded < a.Totals.Denied.Lost/10 {
+		t.Errorf("got %+v, want some packets lost, and most recorded", a.Totals)
+	}
 	stop()
 	s.flood(t, "a", 2000) // nobody looks
 	s.start(t)
 	if a := s.balanced(t); a.Totals.Denied.Counted < 10000 {
 		t.Errorf("got %d packets counted, want the flood", a.Totals.Denied.Counted)
+	}
+}
+
+// A set that is full takes no more flows: what it cannot note is told as lost.
+func TestFullSetsAreToldAsLoss(t *testing.T) {
+	s := newSite(t)
+	s.keepsAccount(t)
+	s.start(t)
+	s.write(t, "b.yaml", bClosed)
+	s.attach(t, "a", "b")
+	var elements strings.Builder
+	for i := range 1 << 16 {
+		fmt.Fprintf(&elements, "192.0.%d.%d . 192.0.2.1 . udp . 1, ", i>>8, i&255)
+	}
+	s.net.Nft(t, "add element ip bulkhead denied-ingress { "+elements.String()+" }")
+	s.flood(t, "a", 3000)
+	if a := s.balanced(t); a.Totals.Overflow < 2900 || a.Totals.Denied.Lost < 2000 {
+		t.Errorf("got %+v, want nearly all packets not noted, and lost", a.Totals)
 	}
 }
 
@@ -237,6 +261,46 @@ func TestDirectoryTakesNothing(t *testing.T) {
 	}
 	s.await(t, "all works", func() bool {
 		s.boxes["x"].Dial("tcp", bAt, 10*time.Millisecond)
+		d := s.summary(t).Denials
+		return len(d.NotReady()) == 0
+	})
+}
+
+// A disk that is full costs the records of that time, and they are counted.
+func TestDiskIsFull(t *testing.T) {
+	s := newSite(t)
+	s.keepsAccount(t)
+	dir := t.TempDir()
+	if err := unix.Mount("denials", dir, "tmpfs", 0, "size=256k"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	s.options.Denials.Dir = filepath.Join(dir, "denials")
+	s.start(t)
+	s.write(t, "b.yaml", bClosed)
+	s.attach(t, "a", "b")
+	fill := filepath.Join(dir, "fill")
+	if err := os.WriteFile(fill, make([]byte, 1<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
+		t.Fatalf("fill the disk: got %v, want %v", err, unix.ENOSPC)
+	}
+	s.flood(t, "a", 2000)
+	s.await(t, "the disk is told", func() bool {
+		d := s.summary(t).Denials
+		return strings.Contains(d.Journal.Reason, "no space") && d.Journal.Missed > 0
+	})
+	s.reach(t, "a", bAt, testnet.ErrTimeout)
+	if r := s.ready(t); len(r.Missing) > 0 {
+		t.Errorf("got %q missing, want an agent that is ready", r.Missing)
+	}
+	if err := os.Remove(fill); err != nil {
+		t.Fatal(err)
+	}
+	s.await(t, "all works", func() bool {
+		s.boxes["a"].Dial("tcp", bAt, 10*time.Millisecond)
 		d := s.summary(t).Denials
 		return len(d.NotReady()) == 0
 	})

@@ -116,9 +116,9 @@ func denialsOf(d config.Denials) denials.Options {
 		return denials.Options{}
 	}
 	const mib = 1 << 20
-	return denials.Options{Dir: d.Directory, JournalFile: int64(d.JournalFileMiB) * mib,
-		JournalTotal: int64(d.JournalMiB) * mib, JournalAge: d.JournalAge,
-		SpoolTotal: int64(d.SpoolMiB) * mib}
+	return denials.Options{Dir: d.Directory, Interval: d.Interval,
+		JournalFile: int64(d.JournalFileMiB) * mib, JournalTotal: int64(d.JournalMiB) * mib,
+		JournalAge: d.JournalAge, SpoolTotal: int64(d.SpoolMiB) * mib}
 }
 
 // override holds what the flags say to the rules of the file.

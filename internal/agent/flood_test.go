@@ -7,7 +7,7 @@ import (
 	"net/netip"
 )
 
-// flood sends UDP packets to many ports of an address, a hundred flows at a time.
+// flood sends UDP packets to a thousand ports of an address.
 func flood(to string, packets int) error {
 	c, err := net.ListenUDP("udp4", nil)
 	if err != nil {
@@ -16,7 +16,7 @@ func flood(to string, packets int) error {
 	defer c.Close()
 	addr := netip.MustParseAddr(to)
 	for i := range packets {
-		port := uint16(2000 + i%100 + i/1000*100)
+		port := uint16(2000 + i%1000)
 		if _, err := c.WriteToUDPAddrPort([]byte("flood"), netip.AddrPortFrom(addr, port)); err != nil {
 			return err
 		}

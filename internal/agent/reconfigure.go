@@ -61,8 +61,9 @@ func reloading() string {
 
 // sameAccount compares what the configuration says.
 func sameAccount(a, b denials.Options) bool {
-	return a.Dir == b.Dir && a.JournalFile == b.JournalFile && a.JournalTotal == b.JournalTotal &&
-		a.JournalAge == b.JournalAge && a.SpoolTotal == b.SpoolTotal
+	return a.Dir == b.Dir && a.Interval == b.Interval && a.JournalFile == b.JournalFile &&
+		a.JournalTotal == b.JournalTotal && a.JournalAge == b.JournalAge &&
+		a.SpoolTotal == b.SpoolTotal
 }
 
 // mayBecome refuses what is settled when an agent starts.

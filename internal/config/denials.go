@@ -12,6 +12,8 @@ import (
 // Denials is the section "denials": what the agent keeps of refused packets.
 type Denials struct {
 	Enabled bool
+	// Interval is how often the kernel's numbers are read.
+	Interval time.Duration
 	// Directory is absolute.
 	Directory string
 	// JournalFileMiB is the size at which a new file of the journal begins, JournalMiB bounds all of
@@ -24,12 +26,14 @@ type Denials struct {
 
 // DefaultDenials are those of a file that says nothing.
 func DefaultDenials() Denials {
-	return Denials{Enabled: true, Directory: "/var/lib/bulkhead/denials", JournalFileMiB: 64,
-		JournalMiB: 512, SpoolMiB: 256}
+	return Denials{Enabled: true, Interval: 10 * time.Second,
+		Directory: "/var/lib/bulkhead/denials", JournalFileMiB: 64, JournalMiB: 512, SpoolMiB: 256}
 }
 
-// The bounds of sizes, in MiB, and of JournalAge.
+// The bounds of sizes, in MiB, of JournalAge and of Interval: reading full sets takes some seconds.
 const (
+	minInterval   = time.Second
+	maxInterval   = 20 * time.Second
 	maxMiB        = 1 << 20
 	maxJournalAge = 10 * 365 * 24 * time.Hour
 )
@@ -38,6 +42,7 @@ func (p *parser) denialsKeys() map[string]func(*yaml.Node) {
 	d := &p.config.Denials
 	return map[string]func(*yaml.Node){
 		"enabled":        p.boolean(&d.Enabled),
+		"interval":       p.duration(&d.Interval, minInterval, maxInterval),
 		"directory":      p.text(&d.Directory, Absolute),
 		"journalFileMiB": p.size(&d.JournalFileMiB),
 		"journalMiB":     p.size(&d.JournalMiB),

@@ -26,7 +26,8 @@ func TestDocs(t *testing.T) {
 		"epochMask":  fmt.Sprintf("0x%08x", b.EpochMask),
 		"passedMark": fmt.Sprintf("0x%08x", b.PassedMark), "logGroup": fmt.Sprint(b.LogGroup),
 		"allowEncapsulation": fmt.Sprint(b.AllowEncapsulation),
-		"enabled":            fmt.Sprint(kept.Enabled), "directory": kept.Directory,
+		"interval":           kept.Interval.String(), "enabled": fmt.Sprint(kept.Enabled),
+		"directory":      kept.Directory,
 		"journalFileMiB": fmt.Sprint(kept.JournalFileMiB),
 		"journalMiB":     fmt.Sprint(kept.JournalMiB), "journalAge": kept.JournalAge.String(),
 		"spoolMiB": fmt.Sprint(kept.SpoolMiB)}
