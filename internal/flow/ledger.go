@@ -50,6 +50,8 @@ type Account struct {
 	Missing uint64 `json:"missing,omitempty"`
 	// Told is how much of what is missing Observe has returned.
 	Told uint64 `json:"told,omitempty"`
+	// young is how much was counted while the sets were read.
+	young uint64
 }
 
 // maxGone is how many counters that are no more are remembered one by one.
@@ -91,9 +93,19 @@ func (l *Ledger) account(c Counter) *Account {
 // since the last time: packets that are missing for the second time. Counters of what is allowed
 // are left out.
 func (l *Ledger) Observe(values map[Counter]uint64) []Report {
+	return l.ObserveBetween(values, values)
+}
+
+// ObserveBetween is Observe while packets are counted: before are the values before the per-flow
+// sets were read. What was counted since is noted by the next reading of the sets, and is not
+// missing yet.
+func (l *Ledger) ObserveBetween(before, values map[Counter]uint64) []Report {
 	for c, v := range values {
 		if c.Tells() != Allowed {
-			l.account(c).read(v)
+			a := l.account(c)
+			a.read(v)
+			// One that was made in between was nothing before.
+			a.young = v - min(v, before[c])
 		}
 	}
 	var lost []Report
@@ -130,7 +142,8 @@ func (a *Account) settle() uint64 {
 	a.Misattributed += moved
 	a.Excess = excess - moved
 
-	missing := a.Counted - min(a.Counted, a.Recorded)
+	noted := a.Counted - min(a.Counted, a.young)
+	missing := noted - min(noted, a.Recorded)
 	sure := min(missing, a.Missing)
 	a.Missing = missing
 	if a.Counter.Silent() || a.Counter.Overflow() || sure <= a.Told {

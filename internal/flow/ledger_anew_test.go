@@ -45,3 +45,26 @@ func TestLedgerReplaysLosses(t *testing.T) {
 		}
 	}
 }
+
+// Packets that are counted while the sets are read are on their way, however often there are some.
+func TestLedgerWaitsForWhatIsYoung(t *testing.T) {
+	for _, waits := range []bool{false, true} {
+		l := NewLedger()
+		var lost uint64
+		for i := range uint64(5) {
+			// The sets tell of all but the last three packets, which they have the next time.
+			l.Record(told(rule, 10))
+			now := map[Counter]uint64{rule: 10*(i+1) + 3}
+			before := now
+			if waits {
+				before = map[Counter]uint64{rule: 10 * (i + 1)}
+			}
+			for _, r := range l.ObserveBetween(before, now) {
+				lost += r.Lost
+			}
+		}
+		if (lost == 0) != waits {
+			t.Errorf("waits %t: got %d lost, want none only then", waits, lost)
+		}
+	}
+}
