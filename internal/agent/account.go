@@ -39,7 +39,8 @@ func (a *Agent) keepAccount(ctx context.Context) (end func(), err error) {
 		return func() {}, nil
 	}
 	acc := &account{wake: make(chan struct{}, 1)}
-	o.NetNS, o.Totals, o.Counted, o.Log = a.options.Node.NetNS, a.node.Totals, acc.take, a.log
+	o.NetNS, o.Log = a.options.Node.NetNS, a.log
+	o.Totals, o.Counters, o.Counted = a.node.Totals, a.node.Counters, acc.take
 	if o.Node, err = os.Hostname(); err != nil {
 		return nil, err
 	}

@@ -53,22 +53,27 @@ func (b *book) anew(now map[ruleset.Family]uint64, forgotten []nft.CounterKey) {
 
 // close ends a window with what the kernel has counted. It hands the records over, which returns
 // how many were taken, and then those of what is lost.
-func (b *book) close(now time.Time, t nft.Totals, hand func([]flow.Record) int) {
+func (b *book) close(now time.Time, t nft.Totals, before counts, hand func([]flow.Record) int) {
 	b.window.Totals(b.history, now, b.flows.observe(now, t.Flows))
 	b.closeWindow(now, hand)
-	values := map[flow.Counter]uint64{}
-	for k, v := range t.Counters {
+	var lost []flow.Record
+	for _, l := range b.ledger.ObserveBetween(packetsOf(before), packetsOf(t.Counters)) {
+		lost = append(lost, b.loss(l, now))
+	}
+	hand(lost)
+	b.read = now
+}
+
+// packetsOf are the values of the counters of refused packets.
+func packetsOf(counters counts) map[flow.Counter]uint64 {
+	values := make(map[flow.Counter]uint64, len(counters))
+	for k, v := range counters {
 		c, err := flow.ParseCounter(k.Family.String(), k.Name)
 		if err == nil && c.Word != canaryWord {
 			values[c] = v.Packets
 		}
 	}
-	var lost []flow.Record
-	for _, l := range b.ledger.Observe(values) {
-		lost = append(lost, b.loss(l, now))
-	}
-	hand(lost)
-	b.read = now
+	return values
 }
 
 // closeWindow ends a window by the samples alone. What nobody takes is as if it had not been told.

@@ -29,8 +29,10 @@ type Options struct {
 	JournalFile, JournalTotal int64
 	JournalAge                time.Duration
 	SpoolTotal                int64
-	// Totals reads the kernel's numbers, and may be called beside everything else.
-	Totals func(context.Context) (nft.Totals, error)
+	// Totals reads the kernel's numbers, and Counters the counters alone. Both may be called beside
+	// everything else.
+	Totals   func(context.Context) (nft.Totals, error)
+	Counters func(context.Context) (map[nft.CounterKey]nft.Count, error)
 	// Counted is called after each reading with the counters that were read. It must not wait.
 	Counted func(map[nft.CounterKey]nft.Count)
 	// Limits bound the memory; flow.DefaultLimits if zero.

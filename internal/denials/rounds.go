@@ -28,17 +28,17 @@ func (p *Pipeline) rounds(ctx context.Context) {
 	}
 }
 
-// round closes the window. The per-flow sets are read before the counters: whatever a flow tells
-// is in its counter then.
+// round closes the window. The counters are read before the per-flow sets and after them: whatever
+// a flow tells is in its counter then, and what was counted before and no flow tells is missing.
 func (p *Pipeline) round(ctx context.Context) {
 	// Before the reading: a counter that went after it is taken for new by the next one.
 	forgotten := p.news.takeForgotten()
-	totals, err := p.options.Totals(ctx)
+	totals, before, err := p.readKernel(ctx)
 	p.kernel.set(err)
 	if err != nil {
 		p.Forgotten(forgotten) // for the reading that succeeds
 	}
-	s := p.closeBook(time.Now(), totals, forgotten, err)
+	s := p.closeBook(time.Now(), totals, before, forgotten, err)
 	p.journal.Write(nil) // files that are too old go
 	// What was told is to be in the journal before the state says so.
 	if p.journal.Flush(ctx) == nil {
@@ -49,8 +49,19 @@ func (p *Pipeline) round(ctx context.Context) {
 	}
 }
 
-func (p *Pipeline) closeBook(now time.Time, t nft.Totals, forgotten []nft.CounterKey,
-	err error) saved {
+type counts = map[nft.CounterKey]nft.Count
+
+func (p *Pipeline) readKernel(ctx context.Context) (nft.Totals, counts, error) {
+	before, err := p.options.Counters(ctx)
+	if err != nil {
+		return nft.Totals{}, nil, err
+	}
+	totals, err := p.options.Totals(ctx)
+	return totals, before, err
+}
+
+func (p *Pipeline) closeBook(now time.Time, t nft.Totals, before counts,
+	forgotten []nft.CounterKey, err error) saved {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.takeIn()
@@ -59,7 +70,7 @@ func (p *Pipeline) closeBook(now time.Time, t nft.Totals, forgotten []nft.Counte
 		p.book.closeWindow(now, p.hand)
 	} else {
 		p.book.anew(t.Tables, forgotten)
-		p.book.close(now, t, p.hand)
+		p.book.close(now, t, before, p.hand)
 	}
 	return p.leave(now)
 }
