@@ -23,5 +23,5 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	streams := cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
-	return ctl.Program(ctl.Environment{}).Run(ctx, os.Args[1:], streams)
+	return ctl.Program(ctl.Environment{Live: ctl.AskAccounts}).Run(ctx, os.Args[1:], streams)
 }

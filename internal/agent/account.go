@@ -32,23 +32,16 @@ type account struct {
 }
 
 // keepAccount begins to keep account. The function returned ends it, and is to be called while the
-// node is open.
-func (a *Agent) keepAccount(ctx context.Context) (end func(), err error) {
-	o := a.options.Denials
-	if o.Dir == "" {
-		return func() {}, nil
+// node is open. An account that cannot begin is no reason not to enforce.
+func (a *Agent) keepAccount(ctx context.Context) (end func()) {
+	if a.options.Denials.Dir == "" {
+		return func() {}
 	}
 	acc := &account{wake: make(chan struct{}, 1)}
-	o.NetNS, o.Log = a.options.Node.NetNS, a.log
-	o.Totals, o.Counters, o.Counted = a.node.Totals, a.node.Counters, acc.take
-	if o.Node, err = os.Hostname(); err != nil {
-		return nil, err
-	}
-	if o.Boot, err = bootID(); err != nil {
-		return nil, err
-	}
-	if acc.pipeline, err = denials.Open(o); err != nil {
-		return nil, err
+	var err error
+	if acc.pipeline, err = a.openAccount(acc); err != nil {
+		a.log.Error("no account is kept of what is refused", "error", err)
+		return func() {}
 	}
 	a.account = acc
 	a.metrics.registry.MustRegister(acc.pipeline.Metrics())
@@ -58,7 +51,21 @@ func (a *Agent) keepAccount(ctx context.Context) (end func(), err error) {
 		defer close(done)
 		acc.pipeline.Run(running)
 	}()
-	return func() { stop(); <-done }, nil
+	return func() { stop(); <-done }
+}
+
+func (a *Agent) openAccount(acc *account) (*denials.Pipeline, error) {
+	o := a.options.Denials
+	o.NetNS, o.Log = a.options.Node.NetNS, a.log
+	o.Totals, o.Counters, o.Counted = a.node.Totals, a.node.Counters, acc.take
+	var err error
+	if o.Node, err = os.Hostname(); err != nil {
+		return nil, err
+	}
+	if o.Boot, err = bootID(); err != nil {
+		return nil, err
+	}
+	return denials.Open(o)
 }
 
 // bootFile names this start of the host.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -303,6 +304,36 @@ func TestDiskIsFull(t *testing.T) {
 		s.boxes["a"].Dial("tcp", bAt, 10*time.Millisecond)
 		d := s.summary(t).Denials
 		return len(d.NotReady()) == 0
+	})
+}
+
+// An agent that ends leaves nothing running and nothing open.
+func TestAccountLeavesNothingBehind(t *testing.T) {
+	s := newSite(t)
+	s.keepsAccount(t)
+	s.write(t, "b.yaml", bClosed)
+	life := func() {
+		stop := s.start(t)
+		s.attach(t, "a", "b")
+		s.flood(t, "a", 200)
+		s.settled(t)
+		stop()
+	}
+	held := func() (goroutines, files int) {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return runtime.NumGoroutine(), len(entries)
+	}
+	life() // what is opened once and stays
+	goroutines, files := held()
+	for range 3 {
+		life()
+	}
+	s.await(t, "nothing is left", func() bool {
+		g, f := held()
+		return g <= goroutines && f <= files
 	})
 }
 

@@ -111,11 +111,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.node.Close()) }()
-	end, err := a.keepAccount(ctx)
-	if err != nil {
-		return err
-	}
-	defer end()
+	defer a.keepAccount(ctx)()
 	a.publish()
 	// Not before: the predecessor has the same place until it lets the lock go.
 	web, err := a.serveWeb(ctx)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/bulkhead-net/bulkhead/internal/agent"
 	"github.com/bulkhead-net/bulkhead/internal/agentapi"
+	"github.com/bulkhead-net/bulkhead/internal/denials"
 	"github.com/bulkhead-net/bulkhead/internal/node"
 	"github.com/bulkhead-net/bulkhead/internal/testnet"
 )
@@ -23,9 +24,16 @@ func (s *site) socket() string { return filepath.Join(s.options.StateDir, "agent
 // agent runs a real one on the site until the function returned is called, or the test ends.
 func (s *site) agent(t *testing.T) (stop func()) {
 	t.Helper()
+	return s.agentWith(t, denials.Options{})
+}
+
+// agentWith is agent with an account of what is refused.
+func (s *site) agentWith(t *testing.T, kept denials.Options) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- agent.Run(ctx, agent.Options{Node: s.options, Socket: s.socket()}) }()
+	o := agent.Options{Node: s.options, Socket: s.socket(), Denials: kept}
+	go func() { done <- agent.Run(ctx, o) }()
 	for start := time.Now(); ; time.Sleep(5 * time.Millisecond) {
 		reply, err := agentapi.Call(ctx, s.socket(), agentapi.Request{Verb: agentapi.VerbReady})
 		var ready agentapi.Ready

@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead-net/bulkhead/internal/agent"
 	"github.com/bulkhead-net/bulkhead/internal/agentapi"
 	"github.com/bulkhead-net/bulkhead/internal/cli"
+	"github.com/bulkhead-net/bulkhead/internal/denials"
 	"github.com/bulkhead-net/bulkhead/internal/nft"
 	"github.com/bulkhead-net/bulkhead/internal/node"
 )
@@ -46,6 +47,9 @@ type statusResult struct {
 	// as they come.
 	Differences []string `json:"differences"`
 	Notes       []string `json:"notes"`
+	// Denials is how the agent's account of refused packets stands; none without an agent that
+	// answers and keeps one.
+	Denials *denials.Status `json:"denials,omitempty"`
 }
 
 // agentStatus is the node's agent. Why says why there is no answer.
@@ -113,7 +117,7 @@ func (r *statusResult) hear(s agent.Summary) {
 	r.Policies, r.Endpoints = s.Policies, s.Endpoints
 	r.Repairs, r.LastRepair = s.Repairs, s.LastRepair
 	r.MarkWriters, r.Disturbers = list(s.MarkWriters), list(s.Disturbers)
-	r.Notes, r.Differences = list(s.Notes), list(nil)
+	r.Notes, r.Differences, r.Denials = list(s.Notes), list(nil), s.Denials
 }
 
 // list is never null in JSON.
@@ -173,5 +177,6 @@ func (r *statusResult) readWriters(n *node.Node) error {
 func (r statusResult) wrong() bool {
 	return r.Agent.State != agentReady && r.Agent.State != agentNone || len(r.Missing) > 0 ||
 		r.Endpoints[agent.EndpointNotEnforced] > 0 || r.Policies[node.PolicyRejected] > 0 ||
-		len(r.Differences) > 0 || len(r.MarkWriters) > 0
+		len(r.Differences) > 0 || len(r.MarkWriters) > 0 ||
+		r.Denials != nil && len(r.Denials.NotReady()) > 0
 }

@@ -41,6 +41,7 @@ func (r statusResult) write(w io.Writer, o *cli.Output) error {
 	}
 	add("marks", firsts(r.MarkWriters))
 	add("disturbed", firsts(r.Disturbers))
+	add("denials", denialsText(r.Denials))
 	add("note", r.Notes)
 	return cli.WriteTable(w, rows)
 }
