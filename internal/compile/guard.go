@@ -169,6 +169,7 @@ func (c *compiler) hooks(t *table, f family) {
 		ours(f.daddr, goTo("forward-judge")),
 	)...)
 	t.chain("input-new", slices.Concat(
+		c.canary(t, f),
 		list(rule(is(ruleset.IIFName, ruleset.Ifname("lo")), accept()), errorsFirst(f)),
 		c.managedIn(goTo("input-judge")),
 		ours(f.saddr, goTo("input-judge")),

@@ -25,6 +25,7 @@ var reasons = map[string]string{
 	"link-local":    "link-local traffic that is not on the list",
 	"encapsulation": "a tunnel that begins in an endpoint; allowEncapsulation is off",
 	"isolated":      "both endpoints are isolated ports of one bridge",
+	"canary":        "a packet that the agent sends to prove that refusals are seen",
 	"published":     "the published port's endpoint does not accept it",
 	"unjudged": "the IP rules did not see it: its bridge does not hand frames to them " +
 		"(br_netfilter)",
