@@ -35,7 +35,9 @@ var (
 	overrunsDesc = desc("log_overruns_total", "Times that the log's buffer was full.")
 	disagreeDesc = desc("disagreements_total", "Samples that the policies do not explain.")
 	partDesc     = desc("part_ready", "1 if a part of the account works.", "part")
-	behindDesc   = desc("behind_seconds", "Age of the last reading of the kernel's numbers.")
+	canaryDesc   = desc("canary_age_seconds", "Time since a packet that the agent sent itself was "+
+		"seen in the kernel's log.")
+	behindDesc = desc("behind_seconds", "Age of the last reading of the kernel's numbers.")
 )
 
 // Describe names the metrics.
@@ -44,7 +46,8 @@ func (c collector) Describe(out chan<- *prometheus.Desc) { DescribeMetrics(out) 
 // DescribeMetrics names the metrics without an account.
 func DescribeMetrics(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{packetsDesc, counterDesc, balanceDesc, recordsDesc,
-		missedDesc, samplesDesc, gapsDesc, overrunsDesc, disagreeDesc, partDesc, behindDesc} {
+		missedDesc, samplesDesc, gapsDesc, overrunsDesc, disagreeDesc, partDesc, canaryDesc,
+		behindDesc} {
 		out <- d
 	}
 }
@@ -85,6 +88,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 			ready = 1
 		}
 		gauge(partDesc, ready, name)
+	}
+	if !s.Canary.Seen.IsZero() {
+		gauge(canaryDesc, time.Since(s.Canary.Seen).Seconds())
 	}
 	if !s.Read.IsZero() {
 		gauge(behindDesc, time.Since(s.Read).Seconds())

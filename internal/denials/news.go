@@ -3,6 +3,7 @@
 package denials
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 
@@ -45,6 +46,12 @@ func (p *Pipeline) Applied(c Change) {
 	}
 	p.news.mu.Unlock()
 	p.setGroup(c.InForce.LogGroup)
+	to := c.InForce.Canary
+	if p.options.NetNS != 0 || len(c.InForce.Attachments) == 0 {
+		// It would be sent in another namespace, or meet no rule.
+		to = netip.AddrPort{}
+	}
+	p.canary.aim(to)
 	p.once.Do(func() { close(p.begun) })
 }
 

@@ -60,7 +60,7 @@ func Open(o Options) (*Pipeline, error) {
 	o = o.withDefaults()
 	p := &Pipeline{options: o, regroup: make(chan struct{}, 1), begun: make(chan struct{}),
 		log: part{name: "log", log: o.Log}, kernel: part{name: "kernel", log: o.Log},
-		state: part{name: "state", log: o.Log}}
+		state: part{name: "state", log: o.Log}, canary: canary{part: part{name: "canary", log: o.Log}}}
 	now := time.Now()
 	p.agent = p.ids.next(now)
 	var err error
@@ -99,6 +99,7 @@ func (p *Pipeline) Run(ctx context.Context) {
 	work.Go(func() { p.spool.run(reading) })
 	work.Go(func() { p.keeper.run(reading) })
 	work.Go(func() { p.readLog(ctx) })
+	work.Go(func() { p.canary.run(ctx) })
 	p.rounds(ctx)
 	stop()
 	work.Wait()

@@ -143,7 +143,7 @@ func (p *Pipeline) Accounts() Accounts {
 func (s *Status) parts() map[string]PartStatus {
 	return map[string]PartStatus{"log": s.Log.PartStatus, "kernel": s.Kernel,
 		"journal": s.Journal.PartStatus, "spool": s.Spool.PartStatus, "policies": s.Policies,
-		"state": s.State}
+		"state": s.State, "canary": s.Canary.PartStatus}
 }
 
 // NotReady says what does not work, and why. Nothing of it touches what is enforced.

@@ -3,6 +3,8 @@
 package node
 
 import (
+	"net/netip"
+
 	"github.com/bulkhead-net/bulkhead/internal/compile"
 	"github.com/bulkhead-net/bulkhead/internal/endpoint"
 	"github.com/bulkhead-net/bulkhead/policy"
@@ -17,6 +19,8 @@ type InForce struct {
 	Groups map[string]compile.Groups
 	// LogGroup is the NFLOG group of the rules.
 	LogGroup uint16
+	// Canary is where the rules refuse packets that prove that refusals are seen.
+	Canary netip.AddrPort
 }
 
 // InForce is what the kernel holds after a change that succeeded. It is the same pointer until
@@ -25,7 +29,8 @@ func (n *Node) InForce() *InForce {
 	n.desired()
 	if n.inForce == nil || n.inForceOf != n.compiled {
 		n.inForce, n.inForceOf = &InForce{Policies: n.set, Attachments: n.Attachments(),
-			Groups: n.compiled.groups, LogGroup: n.config.LogGroup}, n.compiled
+			Groups: n.compiled.groups, LogGroup: n.config.LogGroup,
+			Canary: n.config.Canary()}, n.compiled
 	}
 	return n.inForce
 }
