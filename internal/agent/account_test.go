@@ -82,7 +82,8 @@ func (s *site) balanced(t *testing.T) denials.Accounts {
 func (s *site) settled(t *testing.T) {
 	t.Helper()
 	same, last := 0, denials.Accounts{}
-	s.await(t, "rest", func() bool {
+	// A full set takes seconds to read with the race detector at work.
+	s.awaitFor(t, time.Minute, "rest", func() bool {
 		a := s.accounts(t)
 		if a.Read == last.Read {
 			return false

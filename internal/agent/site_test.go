@@ -111,10 +111,16 @@ func (s *site) launch(t *testing.T, o agent.Options) (stop func()) {
 
 func (s *site) await(t *testing.T, what string, happened func() bool) time.Duration {
 	t.Helper()
+	return s.awaitFor(t, 10*time.Second, what, happened)
+}
+
+func (s *site) awaitFor(t *testing.T, patience time.Duration, what string,
+	happened func() bool) time.Duration {
+	t.Helper()
 	start := time.Now()
 	for !happened() {
-		if time.Since(start) > 10*time.Second {
-			t.Fatalf("%s: not within 10 s", what)
+		if time.Since(start) > patience {
+			t.Fatalf("%s: not within %v", what, patience)
 		}
 		time.Sleep(time.Millisecond)
 	}

@@ -47,7 +47,7 @@ func (p *Pipeline) load(now time.Time) {
 	}
 }
 
-// replayed is how far before the saved state the records may begin that it does not know.
+// replayed is how much older than the saved state a record can be that it does not know.
 const replayed = time.Minute
 
 // begin takes note of what former runs have written and not saved: the kernel's numbers will tell
@@ -60,12 +60,12 @@ func (p *Pipeline) begin() {
 		return
 	}
 	var records []flow.Record
-	q := journal.Query{Since: p.resumed.Saved.Add(-replayed), NewestFirst: true}
-	for r, err := range journal.Read(p.options.Dir, q) {
+	oldest := firstAt(p.resumed.Saved.Add(-replayed))
+	for r, err := range journal.Read(p.options.Dir, journal.Query{NewestFirst: true}) {
 		if err != nil {
 			continue // half a line, of which nobody was told
 		}
-		if r.Agent == p.resumed.Agent && r.Sequence <= p.resumed.Sequence {
+		if r.ID < oldest || r.Agent == p.resumed.Agent && r.Sequence <= p.resumed.Sequence {
 			break
 		}
 		if r.Boot == p.options.Boot {

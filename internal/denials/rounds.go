@@ -4,6 +4,7 @@ package denials
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/bulkhead-net/bulkhead/internal/nft"
@@ -41,12 +42,20 @@ func (p *Pipeline) round(ctx context.Context) {
 	s := p.closeBook(time.Now(), totals, before, forgotten, err)
 	p.journal.Write(nil) // files that are too old go
 	// What was told is to be in the journal before the state says so.
-	if p.journal.Flush(ctx) == nil {
-		p.state.set(p.save(s))
-	}
+	p.state.set(p.saveAfterJournal(ctx, s))
 	if err == nil {
 		p.options.Counted(totals.Counters)
 	}
+}
+
+// saveAfterJournal waits for a slow disk only so long: an older state is as true.
+func (p *Pipeline) saveAfterJournal(ctx context.Context, s saved) error {
+	wait, cancel := context.WithTimeout(ctx, closing)
+	defer cancel()
+	if err := p.journal.Flush(wait); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return p.save(s)
 }
 
 type counts = map[nft.CounterKey]nft.Count

@@ -33,6 +33,13 @@ func (i *identities) next(now time.Time) string {
 	return encode(b)
 }
 
+// firstAt is less than all identities from a time on.
+func firstAt(t time.Time) string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:], uint64(t.UnixMilli())<<16)
+	return encode(b)
+}
+
 func (i *identities) grow() {
 	for at := len(i.chance) - 1; at >= 0; at-- {
 		if i.chance[at]++; i.chance[at] != 0 {

@@ -27,6 +27,10 @@ func TestIdentitiesGrow(t *testing.T) {
 			now = now.Add(2 * time.Hour)
 		}
 	}
+	one := (&identities{}).next(now)
+	if a, b := firstAt(now), firstAt(now.Add(time.Millisecond)); a > one || b <= one {
+		t.Errorf("first of a time: got %s and %s a millisecond later, want %s between", a, b, one)
+	}
 	if got := (&identities{}).next(time.UnixMilli(1469918176385))[:10]; got != "01ARYZ6S41" {
 		t.Errorf("time: got %s, want 01ARYZ6S41 as in the specification", got)
 	}
