@@ -19,6 +19,7 @@ import (
 const (
 	agentSocket = stateDir + "/agent.sock"
 	agentLog    = "/run/demo/agent.log"
+	denialsDir  = "/run/demo/denials"
 )
 
 // keeper is the node's agent at work: a real process in the stage's network.
@@ -29,7 +30,7 @@ type keeper struct {
 
 // agentPatience is how long the demo waits for an agent to do something by itself: much longer
 // than that takes, so that a slow machine is not taken for a fault.
-const agentPatience = 10 * time.Second
+const agentPatience = 30 * time.Second
 
 // startAgent starts an agent and waits until it is ready. It is not the context's: what ends the
 // demo ends the stage, and the agent with it.
@@ -40,7 +41,7 @@ func startAgent(ctx context.Context, bin string) (*keeper, error) {
 	}
 	defer log.Close()
 	cmd := exec.Command(filepath.Join(bin, "bulkheadd"), "agent", "--policy-dir", policyDir,
-		"--state-dir", stateDir, "--denials-dir", "off")
+		"--state-dir", stateDir, "--denials-dir", denialsDir)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("agent: %w", err)

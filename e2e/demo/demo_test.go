@@ -127,7 +127,8 @@ func TestDemo(t *testing.T) {
 	}{
 		"agent": {nil, []string{"documents are in force", "ms after the rename",
 			"$ kill -9", "probes end as the policies say, without any process of ours",
-			"it found nothing to change", "backup  -> db  cut: last echo"},
+			"it found nothing to change", "backup  -> db  cut: last echo",
+			"$ bulkheadctl denials", "$ bulkheadctl suggest", "kind: NetworkPolicy"},
 			[]string{"bulkheadctl apply"}},
 		"daemonless": {[]string{"-daemonless"}, []string{"$ bulkheadctl apply",
 			"ms after apply began"}, []string{"bulkheadd agent"}},

@@ -45,7 +45,8 @@ func (o options) scenes() []scene {
 		return all
 	}
 	all = slices.Insert(all, 0, scene{"An agent serves the node", (*play).serve})
-	return append(all, scene{"The agent is killed, and nothing changes", (*play).survive},
+	return append(all, scene{"What was refused is on record", (*play).recorded},
+		scene{"The agent is killed, and nothing changes", (*play).survive},
 		scene{"Quarantine", (*play).quarantine})
 }
 
@@ -161,9 +162,14 @@ func (p *play) ctl(ctx context.Context, verb string, arguments ...string) (strin
 	return string(out), nil
 }
 
-// withPlaces says where the demo's policies are; on a host they are where bulkheadctl looks.
+// withPlaces says where the demo's policies and records are; on a host they are where bulkheadctl
+// looks.
 func withPlaces(arguments []string) []string {
-	return append([]string{arguments[0], "-policy-dir", policyDir}, arguments[1:]...)
+	places := []string{"-policy-dir", policyDir}
+	if arguments[0] == "denials" || arguments[0] == "suggest" {
+		places = append(places, "-denials-dir", denialsDir)
+	}
+	return slices.Concat(arguments[:1], places, arguments[1:])
 }
 
 // explain asks for the three judges' answer about the connection that was cut.

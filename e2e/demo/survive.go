@@ -10,10 +10,14 @@ import (
 
 	"github.com/bulkhead-net/bulkhead/internal/agent"
 	"github.com/bulkhead-net/bulkhead/internal/agentapi"
+	"github.com/bulkhead-net/bulkhead/internal/node"
 )
 
 // survive kills the agent and starts it again: the rules do not notice.
 func (p *play) survive(ctx context.Context) error {
+	if err := p.accounted(ctx); err != nil {
+		return err
+	}
 	before, err := status(ctx)
 	if err != nil {
 		return err
@@ -52,6 +56,19 @@ func (p *play) survive(ctx context.Context) error {
 		return err
 	}
 	return p.wentOn(running, "web")
+}
+
+// accounted waits until the agent has read the counters of groups that the edit removed, and has
+// taken them away, which is a generation of its own.
+func (p *play) accounted(ctx context.Context) error {
+	return p.agent.await(ctx, "done with old counters", func() (bool, error) {
+		n, err := node.OpenReadOnly(node.Options{StateDir: stateDir, PolicyDir: policyDir})
+		if err != nil {
+			return false, err
+		}
+		kept, err := n.Retained()
+		return len(kept.Counters) == 0, errors.Join(err, n.Close())
+	})
 }
 
 // status is what the agent says of itself.
