@@ -17,6 +17,8 @@ type tally struct {
 	// claims are the keys of which packets were sampled in this window, since the sets were read.
 	claims []claim
 	last   *entry
+	// judged is the generation by which last was found right.
+	judged *Snapshot
 	seen   time.Time
 }
 
@@ -72,7 +74,7 @@ type Delta struct {
 }
 
 // Totals takes what the per-flow sets have counted since they were read last. It speaks of keys
-// that were never sampled too; they are explained by the policies at the end of the window.
+// that were never sampled too; they are explained by the policies at the time.
 func (w *Window) Totals(h *History, now time.Time, deltas []Delta) {
 	w.read = true
 	for i := range deltas {
@@ -104,12 +106,25 @@ func (w *Window) total(h *History, now time.Time, d *Delta) {
 	case rest.packets == 0:
 	case len(claims) > 0:
 		w.divide(rest, claims)
-	case t.last != nil && w.keys[t.last.key] == t.last:
+		t.judged = h.At(now)
+	case t.last != nil && w.keys[t.last.key] == t.last && t.goesOn(h, now, d.Flow):
 		w.tell(t.last, rest)
 		t.last.last = now
 	default:
 		t.last = w.unsampled(h, now, d.Flow, rest)
 	}
+}
+
+// goesOn reports whether the packets of a flow that was not sampled are still counted where the last
+// ones were: another generation may have another group for them.
+func (t *tally) goesOn(h *History, now time.Time, k FlowKey) bool {
+	s := h.At(now)
+	if s == t.judged {
+		return true
+	}
+	t.judged = s
+	a, ok := h.AttributeFlow(now, k)
+	return !ok || a.Record.Counter == t.last.record.Counter
 }
 
 // unsampled tells of packets of a flow that was not sampled, if policy explains them and wants
