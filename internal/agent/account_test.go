@@ -174,26 +174,42 @@ func TestFullSetsAreToldAsLoss(t *testing.T) {
 	}
 }
 
-// A policy that goes while its packets are refused takes nothing of them along.
+// A policy that goes while its packets are refused takes nothing of them along untold.
 func TestGroupsThatGoAreCountedToTheEnd(t *testing.T) {
 	s := newSite(t)
 	s.keepsAccount(t)
 	s.start(t)
 	s.write(t, "b.yaml", bClosed)
 	s.attach(t, "a", "b", "x")
-	done := make(chan struct{})
+	enough, done := make(chan struct{}), make(chan int)
 	go func() {
-		defer close(done)
-		for range 20 {
-			s.flood(t, "a", 500)
+		for sent := 0; ; sent += 200 {
+			select {
+			case <-enough:
+				done <- sent
+				return
+			case <-time.After(5 * time.Millisecond):
+				s.flood(t, "a", 200)
+			}
 		}
 	}()
-	for i := range 6 {
+	for i := range 4 {
 		s.write(t, "b.yaml", strings.Replace(bClosed, "name: b", fmt.Sprintf("name: b%d", i), 1))
-		time.Sleep(150 * time.Millisecond)
+		time.Sleep(1200 * time.Millisecond)
 	}
-	<-done
-	a := s.balanced(t)
+	close(enough)
+	sent := <-done
+	s.settled(t)
+	a := s.accounts(t)
+	var told uint64
+	for _, r := range s.records(t) {
+		told += r.Packets + r.Lost
+	}
+	// Of a flow that two groups refused in one window it is not known by which how often.
+	if counted := a.Totals.Denied.Counted; told < counted || told > counted+counted/10 {
+		t.Errorf("the journal tells %d packets, the kernel counted %d, want a tenth more at the most",
+			told, counted)
+	}
 	groups := map[string]bool{}
 	for _, c := range a.Counters {
 		if c.Counted > 0 && c.Counter.Kind == "ingress" {
@@ -203,8 +219,8 @@ func TestGroupsThatGoAreCountedToTheEnd(t *testing.T) {
 	if len(groups) < 3 {
 		t.Errorf("groups that counted: got %d, want several", len(groups))
 	}
-	if a.Totals.Denied.Counted < 10000 {
-		t.Errorf("counted: got %+v, want 10000 packets or more", a.Totals.Denied)
+	if a.Totals.Denied.Counted < uint64(sent) || sent < 2000 {
+		t.Errorf("counted: got %+v of %d packets, want all, and 2000 at least", a.Totals.Denied, sent)
 	}
 	s.await(t, "counters of old groups are removed", func() bool {
 		return strings.Count(s.net.Run(t, "nft", "list", "counters", "table", "ip", "bulkhead"),

@@ -54,7 +54,12 @@ func (b *book) anew(now map[ruleset.Family]uint64, forgotten []nft.CounterKey) {
 // close ends a window with what the kernel has counted. It hands the records over, which returns
 // how many were taken, and then those of what is lost.
 func (b *book) close(now time.Time, t nft.Totals, before counts, hand func([]flow.Record) int) {
-	b.window.Totals(b.history, now, b.flows.observe(now, t.Flows))
+	// A round follows each change of the rules: most of a window is of one generation.
+	most := b.read.Add(now.Sub(b.read) / 2)
+	if b.read.IsZero() {
+		most = now
+	}
+	b.window.Totals(b.history, most, b.flows.observe(now, t.Flows))
 	b.closeWindow(now, hand)
 	var lost []flow.Record
 	for _, l := range b.ledger.ObserveBetween(packetsOf(before), packetsOf(t.Counters)) {

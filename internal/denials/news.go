@@ -53,6 +53,12 @@ func (p *Pipeline) Applied(c Change) {
 	}
 	p.canary.aim(to)
 	p.once.Do(func() { close(p.begun) })
+	// The sets do not tell by which group a packet was refused: what they hold until now is of the
+	// groups before.
+	select {
+	case p.early <- struct{}{}:
+	default:
+	}
 }
 
 // Forgotten says that counters are no more. It does not wait.

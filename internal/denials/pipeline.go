@@ -42,6 +42,7 @@ type Pipeline struct {
 	// group is the NFLOG group of the rules, and regroup wakes the reader when it has changed.
 	group   atomic.Uint32
 	regroup chan struct{}
+	early   chan struct{} // has room for one; asks for a round before its time
 	begun   chan struct{} // closed when the first generation is known
 	once    sync.Once
 
@@ -58,7 +59,8 @@ type Pipeline struct {
 // no error: it stands in Status, and is tried again.
 func Open(o Options) (*Pipeline, error) {
 	o = o.withDefaults()
-	p := &Pipeline{options: o, regroup: make(chan struct{}, 1), begun: make(chan struct{}),
+	p := &Pipeline{options: o, regroup: make(chan struct{}, 1),
+		early: make(chan struct{}, 1), begun: make(chan struct{}),
 		log: part{name: "log", log: o.Log}, kernel: part{name: "kernel", log: o.Log},
 		state: part{name: "state", log: o.Log}, canary: canary{part: part{name: "canary", log: o.Log}}}
 	now := time.Now()

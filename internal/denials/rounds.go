@@ -10,20 +10,30 @@ import (
 	"github.com/bulkhead-net/bulkhead/internal/nft"
 )
 
+// earliest is the least time between two rounds, however often the rules change: a sample that is
+// on its way arrives meanwhile.
+const earliest = time.Second
+
 // rounds reads the kernel's numbers again and again until ctx ends, and a last time then.
 func (p *Pipeline) rounds(ctx context.Context) {
 	p.round(ctx) // tells what happened before
 	ticks := time.NewTicker(p.options.Interval)
 	defer ticks.Stop()
-	for {
+	for last := time.Now(); ; {
 		select {
 		case <-ticks.C:
 			p.round(ctx)
+			last = time.Now()
+		case <-p.early:
+			if time.Since(last) >= earliest {
+				p.round(ctx)
+				last = time.Now()
+			}
 		case <-ctx.Done():
 			time.Sleep(lastSamples) // what the reader still gets belongs to this window
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
+			ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 			defer cancel()
-			p.round(last)
+			p.round(ending)
 			return
 		}
 	}
