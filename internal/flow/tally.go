@@ -115,8 +115,8 @@ func (w *Window) total(h *History, now time.Time, d *Delta) {
 	}
 }
 
-// goesOn reports whether the packets of a flow that was not sampled are still counted where the last
-// ones were: another generation may have another group for them.
+// goesOn reports whether the packets of a flow that was not sampled are still counted where the
+// last ones were: another generation may have another group for them.
 func (t *tally) goesOn(h *History, now time.Time, k FlowKey) bool {
 	s := h.At(now)
 	if s == t.judged {

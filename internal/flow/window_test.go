@@ -217,3 +217,20 @@ func BenchmarkAddKnown(b *testing.B) {
 		s.window.Add(list[i%len(list)])
 	}
 }
+
+// A flow that is not sampled any more is told of the group that refuses it now.
+func TestFlowsFollowTheirGroup(t *testing.T) {
+	s := newScene(t, DefaultLimits())
+	s.add(11, apiAddr, 80)
+	for i, want := range []string{"aaaa", "aaaa", "cccc"} {
+		if i == 2 {
+			s.history.Add(small(2, closed("new"), Groups{Ingress: "cccc", FromHost: "bbbb"}))
+		}
+		at := float64(15 + 5*i)
+		s.totals(at, grown(element(apiAddr, 80), 10))
+		records := s.window.Close(second(at))
+		if len(records) != 1 || records[0].Counter.Group != want {
+			t.Errorf("at %v: got %+v, want one record of group %s", at, records, want)
+		}
+	}
+}
