@@ -12,9 +12,9 @@ import (
 
 var families = map[byte]string{unix.AF_INET: "ip", unix.AF_INET6: "ip6", unix.AF_BRIDGE: "bridge"}
 
-// eventOf reads the headers of a packet that the kernel's log handed over. A packet that cannot be
+// EventOf reads the headers of a packet that the kernel's log handed over. A packet that cannot be
 // read to its end is told by what could be read. It reports false for what is none of ours.
-func eventOf(m *nflog.Message, name func(index uint32) string) (flow.Event, bool) {
+func EventOf(m *nflog.Message, name func(index uint32) string) (flow.Event, bool) {
 	prefix, err := flow.ParsePrefix(m.Prefix)
 	if err != nil {
 		return flow.Event{}, false

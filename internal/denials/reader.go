@@ -95,7 +95,7 @@ func (p *Pipeline) take(b *nflog.Batch, names *names) {
 	foreign := uint64(0)
 	for i := range b.Messages {
 		m := &b.Messages[i]
-		ev, ours := eventOf(m, names.of)
+		ev, ours := EventOf(m, names.of)
 		switch {
 		case !ours:
 			foreign++
