@@ -121,8 +121,8 @@ func (w *witness) told(t *testing.T, law *policy.Set, probes []probe) []told {
 	return records
 }
 
-// asked are the messages about what somebody was asked to send. By themselves links look for routers
-// and neighbours, now and then, from their link-local addresses.
+// asked are the messages about what somebody was asked to send. By themselves links look for
+// routers and neighbours, now and then, from their link-local addresses.
 func asked(messages []nflog.Message) []nflog.Message {
 	return slices.DeleteFunc(messages, func(m nflog.Message) bool {
 		p, _ := m.Decode()
@@ -135,7 +135,8 @@ const background = "untracked"
 
 // balances holds the sums of records to the kernel's counters: no packet is told under another
 // counter than its own, and its length is as the kernel counts it.
-func (w *witness) balances(t *testing.T, before, after map[flow.Counter]nft.Count, records []told) {
+func (w *witness) balances(t *testing.T, before, after map[flow.Counter]nft.Count,
+	records []told) {
 	t.Helper()
 	sums := map[flow.Counter]nft.Count{}
 	for i := range records {

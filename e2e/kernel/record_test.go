@@ -5,7 +5,6 @@ package kernel
 import (
 	"context"
 	"errors"
-	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -24,8 +23,9 @@ import (
 // witness hears what the rules of a node log, and knows what an agent would know of the node.
 type witness struct {
 	*node
-	history *flow.History
-	names   map[uint32]string
+	history   *flow.History
+	names     map[uint32]string
+	addresses map[netip.Addr]bool
 
 	mu       sync.Mutex
 	messages []nflog.Message
@@ -35,15 +35,13 @@ type witness struct {
 
 func newWitness(t testing.TB, n *node) *witness {
 	t.Helper()
-	w := &witness{node: n, history: flow.NewHistory(), names: map[uint32]string{}}
-	var all []net.Interface
+	w := &witness{node: n, history: flow.NewHistory()}
 	var err error
-	n.Do(func() { all, err = net.Interfaces() })
-	if err != nil {
+	if w.names, err = n.links.Names(); err != nil {
 		t.Fatal(err)
 	}
-	for _, i := range all {
-		w.names[uint32(i.Index)] = i.Name
+	if w.addresses, err = n.links.HostAddresses(); err != nil {
+		t.Fatal(err)
 	}
 	r, err := nflog.Open(nflog.Options{NetNS: n.FD(), Group: n.config.LogGroup})
 	if err != nil {
@@ -108,13 +106,10 @@ func (w *witness) rule(t testing.TB, set *policy.Set) {
 	_, groups, _ := compile.CompileGroups(compile.Input{Policies: set, Endpoints: w.endpoints,
 		Config: w.config})
 	s := &flow.Snapshot{Generation: w.stamp.Generation, Before: before, Since: time.Now(),
-		Policies: set, Index: flow.NewIndex(w.known()), Host: map[netip.Addr]bool{},
+		Policies: set, Index: flow.NewIndex(w.known()), Host: w.addresses,
 		Groups: map[string]flow.Groups{}}
 	for id, g := range groups {
 		s.Groups[id] = flow.Groups(g)
-	}
-	for _, a := range slices.Concat(w.layout.host, w.layout.gateways) {
-		s.Host[netip.MustParseAddr(a)] = true
 	}
 	w.history.Add(s)
 }
