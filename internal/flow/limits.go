@@ -24,11 +24,13 @@ type Limits struct {
 	Linger time.Duration
 }
 
-// DefaultLimits are those of a node with some hundred endpoints: a key takes about 2 KiB, one
-// with a block or a scan 1 KiB more, and a flow 300 bytes. With 50,000 keys, 400,000 flows and 250
-// subjects that all fold, a Window stays below 400 MiB; a quiet node needs next to nothing.
+// DefaultLimits are those of a node with some hundred endpoints: a key takes about 1.5 KiB, one
+// with a block or a scan 1 KiB more, and a flow 200 bytes. With all of it and 250 subjects that all
+// fold, a Window stays below 100 MiB, since the agent that holds it shall do with 200; a quiet node
+// needs next to nothing. One endpoint brings 64 new flows a second at the most, which the kernel
+// keeps for ten minutes: the flows are enough for three that do so without an end.
 func DefaultLimits() Limits {
-	return Limits{Keys: 50_000, Share: 4096, Blocks: 64, Ports: 64, Flows: 400_000,
+	return Limits{Keys: 16_384, Share: 4096, Blocks: 32, Ports: 64, Flows: 131_072,
 		Linger: time.Minute}
 }
 
