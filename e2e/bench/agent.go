@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -41,6 +42,11 @@ type daemon struct {
 
 func (s *site) socket() string { return filepath.Join(s.options.StateDir, "agent.sock") }
 
+// records is where the agent keeps what it tells of refused packets.
+func (s *site) records() string {
+	return filepath.Join(filepath.Dir(s.options.StateDir), "denials")
+}
+
 // startAgent starts an agent and returns how long it took until it was ready.
 func (s *site) startAgent(g *rig, r *results) (*daemon, time.Duration) {
 	cmd := exec.Command(filepath.Join(r.options.bin, "bulkheadd"), "agent", "--config",
@@ -48,11 +54,8 @@ func (s *site) startAgent(g *rig, r *results) (*daemon, time.Duration) {
 		"--state-dir", s.options.StateDir, "--policy-dir", s.options.PolicyDir, "--metrics", "off",
 		"--denials-dir", filepath.Join(filepath.Dir(s.options.StateDir), "denials"))
 	must(os.WriteFile(cmd.Args[3], nil, 0o600))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	var err error
 	start := time.Now()
-	s.net.Do(func() { err = cmd.Start() })
-	must(err)
+	startLasting(g, func(f func()) { s.net.Do(f) }, cmd)
 	d := &daemon{s, cmd}
 	s.agent = s.socket()
 	g.Cleanup(d.kill)
@@ -66,6 +69,23 @@ func (s *site) startAgent(g *rig, r *results) (*daemon, time.Duration) {
 	}
 	g.Fatalf("agent: not ready within a minute")
 	return nil, 0
+}
+
+// startLasting starts a process that dies with the bench. The kernel lets it die with the thread
+// that started it, and threads that were pinned end: so one is kept for it until the rig is closed.
+func startLasting(g *rig, inside func(func()), cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started, over := make(chan error), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		var err error
+		inside(func() { err = cmd.Start() })
+		started <- err
+		<-over
+	}()
+	g.Cleanup(func() { close(over) })
+	must(<-started)
 }
 
 func (d *daemon) kill() {

@@ -80,21 +80,25 @@ func rulesPolicy(i, rules int) string {
 type realPeer struct {
 	box  *testnet.Container
 	addr netip.Addr
+	id   string
 }
 
 // realEndpoint makes a container and attaches it through the agent, as app1 that nobody may reach.
-func (s *site) realEndpoint(g *rig, i int) realPeer {
+func (s *site) realEndpoint(g *rig, i int) realPeer { return s.realEndpointOf(g, i, "app1") }
+
+func (s *site) realEndpointOf(g *rig, i int, app string) realPeer {
 	p := realPeer{s.net.AddContainer(g, fmt.Sprintf("real%d", i)),
-		netip.AddrFrom4([4]byte{10, 1, 0, byte(10 + i)})}
+		netip.AddrFrom4([4]byte{10, 1, 0, byte(10 + i)}), ""}
 	plug := s.net.AttachRouted(g, p.box, testnet.Plug{Addresses: []string{p.addr.String() + "/32"},
 		Gateways: []string{"169.254.1.1"}})
 	id := fmt.Sprintf("real%d", i)
 	at := endpoint.Attachment{
 		Endpoint: policy.Endpoint{ID: endpoint.ID(id, "eth0"), Namespace: "shop", Name: id,
-			Interface: "eth0", Labels: map[string]string{"app": "app1"}, Addresses: plug.Addresses},
+			Interface: "eth0", Labels: map[string]string{"app": app}, Addresses: plug.Addresses},
 		ContainerID: id, NetworkName: "bench", HostInterface: plug.HostInterface,
 		MAC: plug.MAC.String(), Created: time.Now().UTC().Round(0),
 	}
 	need(s.call(agentapi.Request{Verb: agentapi.VerbAttach, Attach: &at}))
+	p.id = at.Endpoint.ID
 	return p
 }

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // options are the command line's.
@@ -28,6 +29,7 @@ type options struct {
 	only           string
 	profile        string
 	bin            string // where the stage finds the built programs
+	flood          time.Duration
 }
 
 // The roles in which the bench starts itself; outerRole is that of the command line.
@@ -77,12 +79,14 @@ func parse(args []string) (options, bool) {
 	flags.StringVar(&o.json, "json", "", "write the figures to this file")
 	flags.StringVar(&o.only, "only", "", "parts to run, by name and comma: "+partNames())
 	flags.StringVar(&o.profile, "profile", "", "write a CPU profile of the control plane")
+	flags.DurationVar(&o.flood, "flood", 30*time.Second, "how long each flood of denials lasts")
 	flags.StringVar(&o.bin, "bin", "", "directory of the built programs (set by the bench)")
 	if err := flags.Parse(args); err != nil {
 		return o, false
 	}
-	if flags.NArg() > 0 || o.rounds < 1 || o.sweeps < 1 {
-		fmt.Fprintln(os.Stderr, "bench: want flags only, and at least one round and sweep")
+	if flags.NArg() > 0 || o.rounds < 1 || o.sweeps < 1 || o.flood < time.Second {
+		fmt.Fprintln(os.Stderr, "bench: want flags only, at least one round and sweep, and floods "+
+			"of a second")
 		return o, false
 	}
 	return o, true

@@ -39,8 +39,9 @@ func build(ctx context.Context, dir string) error {
 		return err
 	}
 	for name, source := range map[string]string{
-		"bulkhead":  "github.com/bulkhead-net/bulkhead/cmd/bulkhead",
-		"bulkheadd": "github.com/bulkhead-net/bulkhead/cmd/bulkheadd", "empty": empty,
+		"bulkhead":    "github.com/bulkhead-net/bulkhead/cmd/bulkhead",
+		"bulkheadd":   "github.com/bulkhead-net/bulkhead/cmd/bulkheadd",
+		"bulkheadctl": "github.com/bulkhead-net/bulkhead/cmd/bulkheadctl", "empty": empty,
 	} {
 		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o",
 			filepath.Join(dir, name), source)

@@ -36,11 +36,12 @@ func init() {
 		{name: "load", run: loads},
 		{name: "cni", run: plugins},
 		{name: "agent", run: agents},
+		{name: "denials", run: denialsPart},
 	}
 }
 
 func partNames() string {
-	return "data, rules, commit, change, revoke, load, cni, agent"
+	return "data, rules, commit, change, revoke, load, cni, agent, denials"
 }
 
 func wanted(only, name string) bool {

@@ -18,8 +18,8 @@ import (
 type site struct {
 	net     *testnet.Net
 	options node.Options
-	// agent is the socket of the site's agent, empty without one.
-	agent string
+	// agent is the socket of the site's agent, empty without one; config its configuration file.
+	agent, config string
 }
 
 // newSite makes a node in a namespace of its own. Policy i is about the endpoints of app i%50,

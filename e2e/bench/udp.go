@@ -111,6 +111,11 @@ func (f *udpFlow) answer(to *unix.SockaddrInet4) {
 	must(unix.Sendto(f.fd, f.data[:], 0, to))
 }
 
+// sendTo sends a packet from a socket that has no destination of its own.
+func (f *udpFlow) sendTo(at netip.AddrPort) {
+	f.answer(&unix.SockaddrInet4{Addr: at.Addr().As4(), Port: int(at.Port())})
+}
+
 // threadTime is the CPU time of the calling thread.
 func threadTime() time.Duration {
 	var ts unix.Timespec
