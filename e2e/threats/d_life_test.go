@@ -160,11 +160,14 @@ func TestThreat098(t *testing.T) {
 	p.leaks(t, before)
 	s.during(t, f, "after churn", func() {})
 	s.del(t, members...)
-	for _, of := range []string{`"br0" . `, "10.1.0.2", "veth-e", "fd00:1::2", "counter ingress-"} {
+	for _, of := range []string{`"br0" . `, "10.1.0.2", "veth-e", "fd00:1::2"} {
 		if strings.Contains(s.owned(t), of) {
 			t.Errorf("without containers: %q is in our tables", of)
 		}
 	}
+	s.await(t, "the counters are read, and go too", func() bool {
+		return !strings.Contains(s.owned(t), "counter ingress-")
+	})
 }
 
 // Many operations of every kind leave the agent as it was: no descriptor, thread or goroutine.
