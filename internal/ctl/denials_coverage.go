@@ -34,6 +34,8 @@ type LiveLedger struct {
 	Lost     uint64 `json:"lost"`
 	// Silent are packets that rules with log None refused: counted, and to be recorded nowhere.
 	Silent uint64 `json:"silent,omitempty"`
+	// Misattributed are packets that records tell of under a counter that did not count them.
+	Misattributed uint64 `json:"misattributed,omitempty"`
 	// Behind is how old the newest reading of the counters is.
 	Behind time.Duration `json:"behind"`
 }
@@ -95,6 +97,16 @@ func (c coverage) text() string {
 		if c.Live.Silent > 0 {
 			text += fmt.Sprintf(", %d refused by rules with log None", c.Live.Silent)
 		}
+		text += misattributed(c.Live.Misattributed)
 	}
 	return text
+}
+
+// misattributed says how many packets records tell of that another rule has refused: of a flow that
+// two groups refused in one round it is not known by which how often.
+func misattributed(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d recorded for a rule that did not refuse them", n)
 }

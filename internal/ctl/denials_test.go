@@ -158,10 +158,10 @@ func TestDenialsAsksTheAgent(t *testing.T) {
 	coverage("; the agent is up\n")
 	s.live = func(context.Context, string) (ctl.LiveLedger, error) {
 		return ctl.LiveLedger{Counted: 11, Recorded: 8, Lost: 1, Silent: 2,
-			Behind: 1500 * time.Millisecond}, nil
+			Misattributed: 4, Behind: 1500 * time.Millisecond}, nil
 	}
 	coverage("; the agent is up, 1.5s behind: 11 counted, 8 recorded, 1 lost in all, " +
-		"2 refused by rules with log None\n")
+		"2 refused by rules with log None, 4 recorded for a rule that did not refuse them\n")
 	s.live = func(context.Context, string) (ctl.LiveLedger, error) {
 		return ctl.LiveLedger{}, errors.New("no such verb")
 	}

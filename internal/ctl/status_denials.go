@@ -22,6 +22,7 @@ func denialsText(s *denials.Status) []string {
 	if all.Unlogged > 0 {
 		text += fmt.Sprintf(", %d refused by rules with log None", all.Unlogged)
 	}
+	text += misattributed(all.Misattributed)
 	text += " since " + s.Since.UTC().Format(time.RFC3339)
 	if would := s.Totals.WouldDeny.Counted; would > 0 {
 		text += fmt.Sprintf("; Audit policies would have refused %d more", would)
@@ -51,5 +52,5 @@ func AskAccounts(ctx context.Context, socket string) (LiveLedger, error) {
 	}
 	all := a.Totals.Denied
 	return LiveLedger{Counted: all.Counted, Recorded: all.Recorded, Lost: all.Lost,
-		Silent: all.Unlogged, Behind: time.Since(a.Read)}, nil
+		Silent: all.Unlogged, Misattributed: all.Misattributed, Behind: time.Since(a.Read)}, nil
 }
