@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -147,14 +148,19 @@ func TestTotalsWhileSetsGrow(t *testing.T) {
 	h := newHost(t)
 	h.install(t, &rs.Ruleset{Tables: []rs.Table{flowTable(rs.IP)}})
 	done := make(chan struct{})
+	var readings atomic.Int32
 	go func() {
 		defer close(done)
 		for i := 0; i < n; i += 500 {
+			// However slow the reader is, it reads again while flows come.
+			for int(readings.Load()) < 8*i/n && t.Context().Err() == nil {
+				time.Sleep(time.Millisecond)
+			}
 			h.manyFlows(t, i, i+500)
 		}
 	}()
-	readings, most := 0, 0
-	for running := true; running; readings++ {
+	most := 0
+	for running := true; running; readings.Add(1) {
 		select {
 		case <-done:
 			running = false
@@ -170,8 +176,8 @@ func TestTotalsWhileSetsGrow(t *testing.T) {
 		}
 		most = len(found.Flows)
 	}
-	if most != n || readings < 5 {
+	if most != n || readings.Load() < 5 {
 		t.Errorf("got %d flows by the last of %d readings, want %d by the fifth or later", most,
-			readings, n)
+			readings.Load(), n)
 	}
 }
