@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bulkhead-net/bulkhead/internal/compile"
 	"github.com/bulkhead-net/bulkhead/internal/node"
 )
 
@@ -27,7 +26,6 @@ func (s *site) refused(t testing.TB) map[string]uint64 {
 	for key, count := range counters {
 		out[strings.TrimPrefix(key.Name, "drop-")] += count.Packets
 	}
-	delete(out, compile.CanaryReason) // the agent's own, once a minute
 	return out
 }
 
