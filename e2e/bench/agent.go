@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -141,21 +142,35 @@ func nextCommit(g *rig, events <-chan nft.Event, what string) time.Time {
 	return time.Time{}
 }
 
+// nextEpoch waits for the transaction that ends an epoch and returns when it came. An edit begins a
+// new one, which removing counters that the account has read does not.
+func nextEpoch(g *rig, events <-chan nft.Event, k *nft.Kernel, old []uint32) time.Time {
+	for {
+		at := nextCommit(g, events, "edit")
+		if !slices.Equal(need(k.Live()), old) {
+			return at
+		}
+	}
+}
+
 // agentAt measures edits and container starts on a node of a size.
 func agentAt(ctx context.Context, g *rig, r *results, endpoints int) {
 	s := newSite(g, manyPolicies)
 	s.populate(endpoints)
 	d, _ := s.startAgent(g, r)
 	events := s.commits(g)
+	reader := need(nft.Open(nft.Options{NetNS: s.net.FD()}))
+	g.Cleanup(func() { reader.Close() })
 	var edit []float64
 	for i := range 100 {
 		must(ctx.Err())
 		path := filepath.Join(s.options.PolicyDir, "p00007.yaml")
 		text := servicePolicy(7+manyPolicies*(1+i%2), "app7")
 		must(os.WriteFile(path+".new", []byte(text), 0o600))
+		epoch := need(reader.Live())
 		start := time.Now()
 		must(os.Rename(path+".new", path))
-		edit = append(edit, ms(nextCommit(g, events, "edit").Sub(start)))
+		edit = append(edit, ms(nextEpoch(g, events, reader, epoch).Sub(start)))
 		time.Sleep(80 * time.Millisecond) // beyond the rest between two reloads
 	}
 	name := fmt.Sprintf("%d endpoints, %d policies, agent: ", endpoints, manyPolicies)
