@@ -176,7 +176,8 @@ func agentFiles(t *testing.T) (config, socket string) {
 	}
 	config = filepath.Join(dir, "bulkheadd.yaml")
 	text := fmt.Sprintf("agent: {stateDir: %s, policyDir: %s, metrics: off}\n"+
-		"base: {interfaces: [br0]}\n", state, policies)
+		"denials: {directory: %s}\nbase: {interfaces: [br0]}\n", state, policies,
+		filepath.Join(dir, "denials"))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
