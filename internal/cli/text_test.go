@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -36,6 +37,28 @@ func TestPrintable(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}
+}
+
+// Whatever a container or a label is called, what is shown of it is text, and means itself.
+func FuzzPrintable(f *testing.F) {
+	for in := range hostile {
+		f.Add(in)
+	}
+	f.Add("a\x1b]0;x\x07\u202e" + strings.Repeat("\u6f22", 90))
+	f.Fuzz(func(t *testing.T, s string) {
+		got := Printable(s)
+		if !utf8.ValidString(got) {
+			t.Errorf("%q: got %q, which is no UTF-8", s, got)
+		}
+		for _, r := range got {
+			if unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) {
+				t.Errorf("%q: got %q, which holds %U", s, got, r)
+			}
+		}
+		if again := Printable(got); again != got {
+			t.Errorf("%q: got %q of %q, want it unchanged", s, again, got)
+		}
+	})
 }
 
 func TestJSONIsASCIIAndMeansTheSame(t *testing.T) {
