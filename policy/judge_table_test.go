@@ -118,7 +118,7 @@ func flowOf(t *testing.T, from, to, service string) Flow {
 	}
 	f.Protocol = protocol
 	switch {
-	case hasPorts(protocol):
+	case HasPorts(protocol):
 		f.Port = numbers[0]
 	case parts[0] != "ip":
 		f.ICMPType, f.ICMPCode = uint8(numbers[0]), uint8(numbers[1])

@@ -62,9 +62,9 @@ func (p Port) Key() string {
 	}
 	text := protocolText(p.Protocol)
 	switch {
-	case hasPorts(p.Protocol) && p.First == p.Last:
+	case HasPorts(p.Protocol) && p.First == p.Last:
 		return fmt.Sprintf("%s/%d", text, p.First)
-	case hasPorts(p.Protocol) && (p.First != 0 || p.Last != 65535):
+	case HasPorts(p.Protocol) && (p.First != 0 || p.Last != 65535):
 		return fmt.Sprintf("%s/%d-%d", text, p.First, p.Last)
 	case p.Protocol == ProtocolICMP || p.Protocol == ProtocolICMPv6:
 		return text + icmpText(p.ICMPType, p.ICMPCode)

@@ -136,7 +136,7 @@ func (s *Set) PortMatches(p Port, f Flow) bool {
 		return false
 	}
 	switch {
-	case hasPorts(f.Protocol):
+	case HasPorts(f.Protocol):
 		return p.First <= f.Port && f.Port <= p.Last
 	case f.Protocol == ProtocolICMP || f.Protocol == ProtocolICMPv6:
 		return (p.ICMPType == nil || *p.ICMPType == f.ICMPType) &&
@@ -146,7 +146,7 @@ func (s *Set) PortMatches(p Port, f Flow) bool {
 }
 
 func namedPortMatches(p Port, f Flow) bool {
-	if f.To.Endpoint == nil || f.To.Host || !hasPorts(f.Protocol) {
+	if f.To.Endpoint == nil || f.To.Host || !HasPorts(f.Protocol) {
 		return false
 	}
 	if p.Protocol != 0 && p.Protocol != f.Protocol {
@@ -156,6 +156,8 @@ func namedPortMatches(p Port, f Flow) bool {
 		NamedPort{Name: p.Named, Protocol: f.Protocol, Port: f.Port})
 }
 
-func hasPorts(protocol uint8) bool {
+// HasPorts reports whether policy knows ports of the IP protocol: TCP, UDP and SCTP. Others that
+// have some, such as DCCP, are judged as a whole.
+func HasPorts(protocol uint8) bool {
 	return protocol == ProtocolTCP || protocol == ProtocolUDP || protocol == ProtocolSCTP
 }

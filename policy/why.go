@@ -23,7 +23,7 @@ func (p Party) String() string {
 // Service returns the flow's protocol and port: tcp/80, icmp/8/0, protocol 47.
 func (f Flow) Service() string {
 	switch {
-	case hasPorts(f.Protocol):
+	case HasPorts(f.Protocol):
 		return fmt.Sprintf("%s/%d", protocolText(f.Protocol), f.Port)
 	case f.Protocol == ProtocolICMP || f.Protocol == ProtocolICMPv6:
 		return fmt.Sprintf("%s/%d/%d", protocolText(f.Protocol), f.ICMPType, f.ICMPCode)

@@ -85,7 +85,7 @@ func agree(word string, d policy.Decision) bool {
 func flowKey(ev *Event, client, server end) FlowKey {
 	k := FlowKey{Direction: directionOf(ev.Prefix.Kind), Client: client.addr, Server: server.addr,
 		Proto: ev.Proto}
-	if hasPorts(ev.Proto) {
+	if policy.HasPorts(ev.Proto) {
 		k.Port = server.port
 	}
 	return k
@@ -102,7 +102,7 @@ func (a attempt) judged(kind string) (subject, peer end) {
 func (a attempt) policyFlow(ev *Event) policy.Flow {
 	f := policy.Flow{From: a.client.party(), To: a.server.party(), Protocol: ev.Proto}
 	f.ViaService = f.From.Endpoint != nil && f.From.Endpoint == f.To.Endpoint
-	if hasPorts(ev.Proto) {
+	if policy.HasPorts(ev.Proto) {
 		f.Port = a.server.port
 	}
 	if isICMP(ev.Proto) {
@@ -144,7 +144,7 @@ func (a attempt) record(ev *Event, counter Counter) Record {
 	switch {
 	case ev.EtherType != etherIP && ev.EtherType != etherIP6 && ev.EtherType != 0:
 		r.EtherType = ev.EtherType
-	case hasPorts(ev.Proto):
+	case policy.HasPorts(ev.Proto):
 		r.Port = a.server.port
 	case isICMP(ev.Proto):
 		r.Type, r.Code = ev.ICMPType, ev.ICMPCode
@@ -159,7 +159,7 @@ func (a attempt) record(ev *Event, counter Counter) Record {
 // countEnds says how many ports and peers a record of a single key tells of.
 func (r *Record) countEnds() {
 	r.Ports, r.Peers = 0, 1
-	if hasPorts(r.Proto) {
+	if policy.HasPorts(r.Proto) {
 		r.Ports = 1
 	}
 }

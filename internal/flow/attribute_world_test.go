@@ -13,7 +13,7 @@ import (
 
 // ambiguous says that a packet alone does not tell who began the flow.
 func (t trip) ambiguous() bool {
-	return !isICMP(t.Protocol) && (!hasPorts(t.Protocol) || t.Port >= ephemeralPorts)
+	return !isICMP(t.Protocol) && (!policy.HasPorts(t.Protocol) || t.Port >= ephemeralPorts)
 }
 
 // wrong compares a record with what policy.Explain says of the flow that the packet belongs to.
@@ -39,7 +39,7 @@ func wrong(w *world, tr trip, ev *Event, got *Attributed) string {
 		return fmt.Sprintf("server: got %+v, want %+v", r.Server, f.To)
 	case r.Direction != direction || r.Port != f.Port || r.Type != f.ICMPType:
 		return fmt.Sprintf("got %s of port %d, type %d", r.Direction, r.Port, r.Type)
-	case hasPorts(f.Protocol) && r.Client.Port != clientPort:
+	case policy.HasPorts(f.Protocol) && r.Client.Port != clientPort:
 		return fmt.Sprintf("client's port: got %d, want %d", r.Client.Port, clientPort)
 	case r.Kind == Allowed && r.WouldDeny != nil:
 		return "would deny: got it in a record of what is allowed, which has one of its own"

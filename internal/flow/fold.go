@@ -49,7 +49,7 @@ func (w *Window) place(a *Attributed) (*entry, bool) {
 
 // foldPorts makes a scan of what goes to too many ports of one peer.
 func (w *Window) foldPorts(k *Key, _ *subject) bool {
-	if !hasPorts(k.Proto) || w.pairs[k.pair()] < w.limits.Ports {
+	if !policy.HasPorts(k.Proto) || w.pairs[k.pair()] < w.limits.Ports {
 		return false
 	}
 	k.Port, k.Scan = 0, true
@@ -149,7 +149,7 @@ func (e *entry) fold(a *Attributed) {
 	if e.ports == nil {
 		return
 	}
-	if hasPorts(a.Record.Proto) {
+	if policy.HasPorts(a.Record.Proto) {
 		e.ports.addPort(a.Record.Port)
 	}
 	peer := a.Record.Server
@@ -170,7 +170,7 @@ func (w *Window) describe(e *entry, r *Record) {
 		w.stats.Scans += r.Packets
 	}
 	r.Ports, r.Peers = max(1, e.ports.count()), max(1, e.peers.count())
-	if !e.key.Scan && !hasPorts(r.Proto) {
+	if !e.key.Scan && !policy.HasPorts(r.Proto) {
 		r.Ports = 0
 	}
 }

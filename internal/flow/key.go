@@ -52,11 +52,6 @@ func (k FlowKey) family() string {
 	return "ip6"
 }
 
-func hasPorts(proto uint8) bool {
-	return proto == policy.ProtocolTCP || proto == policy.ProtocolUDP ||
-		proto == policy.ProtocolSCTP
-}
-
 func isICMP(proto uint8) bool {
 	return proto == policy.ProtocolICMP || proto == policy.ProtocolICMPv6
 }

@@ -117,7 +117,7 @@ func (t trip) packet(reply bool) (ruleset.Path, *ruleset.Packet) {
 	p := &ruleset.Packet{Src: f.From.Addr, Dst: f.To.Addr, Protocol: f.Protocol, HopLimit: 64,
 		SrcPort: clientPort, DstPort: f.Port, ICMPType: f.ICMPType, ICMPCode: f.ICMPCode,
 		TCPFlags: tcpSYN, SourceLocal: f.From.Host}
-	if !hasPorts(f.Protocol) {
+	if !policy.HasPorts(f.Protocol) {
 		p.SrcPort = 0
 	}
 	origin := f.Port

@@ -100,15 +100,10 @@ func (f *Filter) matchesService(r *flow.Record) bool {
 	if r.EtherType != 0 {
 		return len(f.Protocols) == 0 && len(f.Ports) == 0
 	}
-	return among(f.Protocols, r.Proto) && (len(f.Ports) == 0 || hasPorts(r.Proto) &&
+	return among(f.Protocols, r.Proto) && (len(f.Ports) == 0 || policy.HasPorts(r.Proto) &&
 		slices.ContainsFunc(f.Ports, func(p PortRange) bool {
 			return p.First <= r.Port && r.Port <= p.Last
 		}))
-}
-
-func hasPorts(proto uint8) bool {
-	return proto == policy.ProtocolTCP || proto == policy.ProtocolUDP ||
-		proto == policy.ProtocolSCTP
 }
 
 // Peer is the end that is not the record's subject.

@@ -40,9 +40,9 @@ func Service(r *flow.Record) string {
 		}
 	}
 	switch {
-	case hasPorts(r.Proto) && r.Ports > 1:
+	case policy.HasPorts(r.Proto) && r.Ports > 1:
 		return fmt.Sprintf("%d ports/%s", r.Ports, name)
-	case hasPorts(r.Proto):
+	case policy.HasPorts(r.Proto):
 		return fmt.Sprintf("%d/%s", r.Port, name)
 	case r.Proto == policy.ProtocolICMP || r.Proto == policy.ProtocolICMPv6:
 		return fmt.Sprintf("%d/%d/%s", r.Type, r.Code, name)
