@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulkhead-net/bulkhead/internal/cli"
 	"github.com/bulkhead-net/bulkhead/internal/flow"
+	"github.com/bulkhead-net/bulkhead/internal/journal"
 	"github.com/bulkhead-net/bulkhead/internal/query"
 )
 
@@ -96,7 +97,7 @@ func (j records) selected(filter query.Filter, by []query.Dimension, limit int) 
 		return true
 	})
 	r.Loss, r.Coverage.Since, r.Coverage.Until = ledger.Loss(), filter.Since, filter.Until
-	r.Coverage.Oldest = j.oldest()
+	r.Coverage.Oldest = journal.Oldest(j.dir)
 	if len(by) > 0 {
 		r.Groups = groups.Sorted()
 		if shown := len(r.Groups); limit > 0 && shown > limit {

@@ -73,13 +73,3 @@ func (j records) follow(ctx context.Context, since time.Time, take func(*flow.Re
 	}
 	return j.each(journal.Follow(ctx, j.dir, journal.Following{Since: since, Wait: wait}), take)
 }
-
-// oldest is the start of the oldest record that is kept, the zero time if there is none.
-func (j records) oldest() (oldest time.Time) {
-	for r, err := range journal.Read(j.dir, journal.Query{}) {
-		if err == nil {
-			return r.Start
-		}
-	}
-	return oldest
-}

@@ -126,13 +126,7 @@ type Accounts struct {
 
 // Accounts tells how each counter stands.
 func (p *Pipeline) Accounts() Accounts {
-	a := Accounts{Status: p.Status()}
-	for r, err := range journal.Read(p.options.Dir, journal.Query{}) {
-		if err == nil {
-			a.Oldest = r.Start
-			break
-		}
-	}
+	a := Accounts{Status: p.Status(), Oldest: journal.Oldest(p.options.Dir)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a.Counters = p.book.ledger.Reports()

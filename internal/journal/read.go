@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/bulkhead-net/bulkhead/internal/flow"
 )
@@ -41,6 +42,16 @@ func Read(dir string, q Query) iter.Seq2[flow.Record, error] {
 			}
 		}
 	}
+}
+
+// Oldest is the start of the oldest record that a directory holds, the zero time if there is none.
+func Oldest(dir string) time.Time {
+	for r, err := range Read(dir, Query{}) {
+		if err == nil {
+			return r.Start
+		}
+	}
+	return time.Time{}
 }
 
 func readFile(f file, q Query, yield func(flow.Record, error) bool) error {
