@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/bulkhead-net/bulkhead/internal/durable"
 )
 
 // maxFile bounds what is read of one file; an attachment has well below 10 KiB.
@@ -80,7 +82,7 @@ func (r *Registry) setAside(name string, cause error) Corrupt {
 	}
 	if err == nil {
 		c.SetAside = target
-		err = r.sync()
+		err = durable.SyncDir(r.dir)
 	}
 	if err != nil {
 		c.Err = errors.Join(cause, fmt.Errorf("set aside: %w", err))

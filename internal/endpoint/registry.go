@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/bulkhead-net/bulkhead/internal/durable"
 )
 
 // Registry is the directory of attachments. Reading is safe at any time; Put and Delete are
@@ -83,29 +85,7 @@ func (r *Registry) Put(a Attachment) error {
 // replace goes through a temporary name that belongs to the target, so that crashes leave at
 // most one behind for each; the next Put or Delete of the endpoint takes it away.
 func (r *Registry) replace(name string, text []byte) error {
-	temp := filepath.Join(r.dir, temporary+name)
-	if err := os.RemoveAll(temp); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(temp, filepath.Join(r.dir, name))
-	}
-	if err != nil {
-		os.Remove(temp)
-		return err
-	}
-	return r.sync()
+	return durable.Replace(r.dir, temporary+name, name, text)
 }
 
 // Delete removes the attachment of an id, whatever its file holds. An id that is not there is
@@ -117,7 +97,7 @@ func (r *Registry) Delete(id string) error {
 			return fmt.Errorf("endpoint %q: %w", id, err)
 		}
 	}
-	return r.sync()
+	return durable.SyncDir(r.dir)
 }
 
 // All returns every attachment, sorted by id, and the files that cannot be believed, which it
@@ -177,14 +157,4 @@ func (r *Registry) ByContainer(containerID, ifname string) (Attachment, error) {
 		return Attachment{}, fmt.Errorf("endpoint %s: %w", id, err)
 	}
 	return a, nil
-}
-
-// sync makes renames and removals durable.
-func (r *Registry) sync() error {
-	d, err := os.Open(r.dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

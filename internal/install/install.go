@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/bulkhead-net/bulkhead/internal/durable"
 )
 
 // temporary begins the name of a copy that is not finished. The dot keeps runtimes that list
@@ -49,7 +51,7 @@ func File(source, target string) (changed bool, err error) {
 		err = os.Rename(f.Name(), target)
 	}
 	if err == nil {
-		err = syncDirectory(dir)
+		err = durable.SyncDir(dir)
 	}
 	return err == nil, err
 }
@@ -94,14 +96,6 @@ func verify(path string, data []byte) error {
 		return fmt.Errorf("%s: has sha256 %x, want %x", path, got, want)
 	}
 	return nil
-}
-
-func syncDirectory(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 func ignoreMissing(err error) error {

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/bulkhead-net/bulkhead/internal/durable"
 )
 
 // writeFile replaces a file so that a crash leaves the old text or the new one.
@@ -31,11 +33,7 @@ func rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(to))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return durable.SyncDir(filepath.Dir(to))
 }
 
 // readJSON reads a file of ours. An absent one leaves v as it is. A corrupt one is named in the

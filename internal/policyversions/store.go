@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/bulkhead-net/bulkhead/internal/durable"
 	"github.com/bulkhead-net/bulkhead/policy"
 )
 
@@ -43,39 +44,10 @@ func Save(dir string, set *policy.Set) (hash string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("policy version: %w", err)
 	}
-	if err := replace(dir, hash+suffix, data); err != nil {
+	if err := durable.Replace(dir, temporary+hash+suffix, hash+suffix, data); err != nil {
 		return "", fmt.Errorf("policy version %s: %w", hash, err)
 	}
 	return hash, nil
-}
-
-// replace writes a file so that a crash leaves the old one, the new one, or none.
-func replace(dir, name string, data []byte) error {
-	temp := filepath.Join(dir, temporary+name)
-	if err := os.RemoveAll(temp); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(temp, filepath.Join(dir, name))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temp))
-	}
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Load returns the set that was saved under a hash. The error is fs.ErrNotExist for one that is

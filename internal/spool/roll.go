@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-net/bulkhead/internal/durable"
 )
 
 // roll begins a new segment with the next number. The last one stays until the new one is on
@@ -51,7 +53,7 @@ func (s *Spool) create(one *segment) error {
 	}
 	_, err = f.WriteString(magic)
 	if err == nil {
-		err = errors.Join(fdatasync(f), syncDir(s.options.Dir))
+		err = errors.Join(fdatasync(f), durable.SyncDir(s.options.Dir))
 	}
 	if err != nil {
 		return errors.Join(err, f.Close(), os.Remove(one.path))
@@ -68,12 +70,4 @@ func fdatasync(f *os.File) error {
 			return os.NewSyscallError("fdatasync", err)
 		}
 	}
-}
-
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
